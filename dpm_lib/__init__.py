@@ -1,0 +1,1 @@
+r"""Diffusion probabilistic models, derived and verified."""

@@ -1,0 +1,96 @@
+"""The one table of equations: what is claimed, under which permanent id, and on which page.
+
+An id is a word and never changes; it is the label of the printed formula, the key of the ledger
+and the anchor in the address of the page.  The paper's and the notes' numbers are attributes.
+The function that implements an equation is not typed here: it is found from the docstrings,
+which name their equations as ``:eq:`id```.
+"""
+
+from dataclasses import dataclass
+
+__all__ = ["EQUATIONS", "PAGES", "Equation"]
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One numbered equation: its id, its title, the paper's and the notes' numbers, its page."""
+
+    id: str
+    title: str
+    page: str
+    paper: tuple[int, ...] = ()
+    notes: tuple[int, ...] = ()
+
+
+EQUATIONS: dict[str, Equation] = {
+    e.id: e
+    for e in (
+        # diffusion kernels
+        Equation("stationarity", "The kernel leaves its prior unchanged", "kernels", paper=(1,)),
+        Equation("detailed-balance", "The kernel is reversible", "kernels"),
+        Equation("diffusion-kernel", "One forward step", "kernels", paper=(2,)),
+        Equation("erasing-schedule", "The schedule that erases evenly", "kernels"),
+        # forward trajectory
+        Equation("forward-trajectory", "The forward chain factorises", "forward", (3,), (1,)),
+        Equation("forward-marginal", "Many forward steps in one", "forward"),
+        Equation("forward-marginal-binomial", "Many bit-flip steps in one", "forward"),
+        # reverse trajectory
+        Equation("reverse-prior", "The reverse chain starts at the prior", "reverse", (4,)),
+        Equation("reverse-trajectory", "The reverse chain factorises", "reverse", (5,), (2, 3)),
+        Equation("exact-reversal", "The exact reversal of a forward step", "reverse"),
+        Equation("gaussian-reversal", "The exact reversal for Gaussian data", "reverse"),
+        # model probability
+        Equation("model-marginal", "Model probability as an integral", "likelihood", (6,), (4,)),
+        Equation("importance-insertion", "Multiply and divide by q", "likelihood", (7, 8), (4,)),
+        Equation("importance-weights", "An average over trajectories", "likelihood", (9,), (4,)),
+        # training and the bound
+        Equation("log-likelihood", "The objective of training", "bound", (10,), (5, 6)),
+        Equation("log-likelihood-trajectories", "The objective over trajectories", "bound", (11,)),
+        Equation("gibbs-inequality", "A KL divergence is never negative", "bound"),
+        Equation("jensen-bound", "The bound and its gap", "bound", (12, 13, 37, 38), (6,)),
+        # the end of the chain, K2
+        Equation("bound-split", "The bound in two parts", "prior_term", (40,), (7,)),
+        Equation("prior-term", "Only the last state matters", "prior_term", (41,), (8,)),
+        Equation("prior-cross-entropy", "The exact value of K2", "prior_term", (43,), (8,)),
+        Equation("prior-cross-entropy-binomial", "The exact value for bits", "prior_term", (43,)),
+        Equation("prior-entropy", "The entropy of the Gaussian prior", "prior_term", (), (9,)),
+        Equation("prior-entropy-binomial", "The entropy of the binomial prior", "prior_term"),
+        # the steps of the chain, K1
+        Equation("edge-step", "The fixed last reverse step", "steps", (44,), (10,)),
+        Equation("edge-term", "What the edge step contributes", "steps", (45, 46), (10,)),
+        Equation("markov-step", "Conditioning on the start changes nothing", "steps", (47,), (10,)),
+        Equation("bayes-step", "Bayes' rule given the start", "steps", (48,), (10,)),
+        Equation("telescoping", "The product that telescopes", "steps", (49,), (10,)),
+        Equation("telescoping-entropies", "The entropies that telescope", "steps", (50,), (10,)),
+        Equation("bound-entropies", "The bound in KL terms and entropies", "steps", (14, 51), (10,)),
+        # closed forms, ceiling, optimum
+        Equation("forward-posterior", "The Gaussian posterior of a step", "closed_forms"),
+        Equation("forward-posterior-binomial", "The binomial posterior of a step", "closed_forms"),
+        Equation("kl-gaussian", "KL divergence of two Gaussians", "closed_forms"),
+        Equation("kl-binomial", "KL divergence of two Bernoullis", "closed_forms"),
+        Equation("entropy-forward", "The entropy of a Gaussian marginal", "closed_forms"),
+        Equation("entropy-forward-binomial", "The entropy of a binomial marginal", "closed_forms"),
+        Equation("bound-correction", "The correction between the two bounds", "closed_forms"),
+        Equation("null-log-likelihood", "The score of knowing nothing", "closed_forms"),
+        Equation("bound-ceiling", "A ceiling that no model passes", "closed_forms"),
+        Equation("optimal-reversal", "The optimum is the exact reversal", "closed_forms", (15,)),
+        Equation("optimal-bound", "The value of the bound at its optimum", "closed_forms"),
+    )
+}
+
+PAGES: dict[str, tuple[str, ...]] = {
+    "notation": ("notation",),
+    "kernels": ("kernels", "schedules"),
+    "forward": ("forward",),
+    "reverse": ("reverse",),
+    "likelihood": ("likelihood",),
+    "bound": ("bound",),
+    "prior_term": ("bound",),
+    "steps": ("bound",),
+    "closed_forms": ("bound", "kernels", "exact"),
+    "swiss_roll": ("networks", "training", "exact", "data"),
+    "digits": ("networks", "training", "evaluation", "data"),
+    "errata_notes": ("evidence",),
+    "ledger": ("evidence", "equations"),
+}
+"""Which page explains which room of the library, where the names alone do not say it."""
