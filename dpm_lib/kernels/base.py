@@ -151,9 +151,14 @@ class Kernel(ABC):
                     f"{name} must have the shape of {names[0]}, {tuple(tensors[0].shape)}, "
                     f"got {tuple(x.shape)}"
                 )
-        self._check_steps(t, len(tensors[0]), first)
+        self.check_steps(t, len(tensors[0]), first)
 
-    def _check_steps(self, t: Steps, rows: int, first: int) -> None:
+    def check_steps(self, t: Steps, rows: int, first: int = 1) -> None:
+        """Refuse a step that is not in first … T, or not one for each of the rows.
+
+        Raises:
+            ValueError: wrong type, dtype, shape or value of t.
+        """
         why = " (at t = 1 the posterior is a point mass at x0)" if first == 2 else ""
         expected = f"t must lie in {first} … {self.T}{why}"
         if isinstance(t, int):
