@@ -1,6 +1,6 @@
 """``{equation} id``: the formula that the page proved, numbered, with its passport under it."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from docutils import nodes
 from myst_nb.core.render import strip_latex_delimiters
@@ -16,14 +16,14 @@ from dpm_lib.equations import EQUATIONS
 log = logging.getLogger(__name__)
 
 
-class passport(nodes.General, nodes.Element):  # noqa: N801
+class passport(nodes.General, nodes.Element):
     """Stands under an equation; becomes HTML when its page is written."""
 
 
 class EquationDirective(PasteMathDirective):
     """Print what ``dpm_lib.evidence.prove(id, ...)`` left in a cell of this page."""
 
-    option_spec: dict[str, Any] = {}
+    option_spec: ClassVar[dict[str, Any]] = {}
 
     def run(self) -> list[nodes.Node]:
         key = self.arguments[0]
@@ -93,6 +93,6 @@ def rewrite(app: Any, env: Any) -> set[str]:
 
 def setup(app: Any) -> None:
     app.add_directive("equation", EquationDirective)
-    others = {name: (skip, None) for name in ("latex", "text", "man", "texinfo")}
+    others = dict.fromkeys(("latex", "text", "man", "texinfo"), (skip, None))
     app.add_node(passport, html=(visit_passport, None), **others)
     app.connect("env-updated", rewrite)

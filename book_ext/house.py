@@ -20,6 +20,16 @@ def pages() -> list[str]:
     return [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
 
 
+def source(page: str) -> str:
+    """The text of a page."""
+    return (BOOK / f"{page}.md").read_text(encoding="utf8")
+
+
+def is_stub(page: str) -> bool:
+    """Whether a page only keeps the place of a chapter that is not written yet."""
+    return "\n% stub" in f"\n{source(page)}"
+
+
 def cache_folder() -> Path:
     """The jupyter-cache of this version of the library.
 

@@ -109,8 +109,8 @@ def function(name: str, api: Callable[[str], str | None]) -> str:
 
 
 COLUMNS = (
-    "equation", "title", "paper", "notes", "page", "function", "proved in", "steps",
-    "worst error / tolerance", "refused", "device", "status",
+    "equation", "status", "title", "paper", "notes", "page", "function", "proved in", "steps",
+    "worst error / tolerance", "refused", "device",
 )  # fmt: skip
 
 
@@ -153,6 +153,7 @@ def ledger_row(
     devices = dict.fromkeys(row["device"] for row in entry["evidence"])
     cells = [
         f'<a href="{link(entry["page"], entry["id"])}">{name}</a>' if on_page else name,
+        "✓ measured" if measured(entry) else "✗ not measured",
         escape(entry["title"]),
         ", ".join(map(str, entry["paper"])),
         ", ".join(map(str, entry["notes"])),
@@ -163,7 +164,6 @@ def ledger_row(
         f"{number(near['error'])} / {number(near['tolerance'])}" if near else "",
         str(len(entry["mutants"]) or ""),
         escape(", ".join(devices)),
-        "✓ measured" if measured(entry) else "✗ not measured",
     ]
     row = "".join(f"<td>{cell}</td>" for cell in cells)
     style = "" if measured(entry) else ' class="dpm-missing"'

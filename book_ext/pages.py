@@ -16,7 +16,7 @@ from dpm_lib import evidence, notation
 API_MARK = "<!-- every public module of dpm_lib -->"
 
 
-class ledger_table(nodes.General, nodes.Element):  # noqa: N801
+class ledger_table(nodes.General, nodes.Element):
     """The table of all equations; becomes HTML when its page is written."""
 
 
@@ -67,9 +67,7 @@ def write_api(app: Any, docname: str, source: list[str]) -> None:
         ]
         members = f"   :members: {', '.join(own)}\n" if own else ""
         title = name.removeprefix("dpm_lib.")
-        sections.append(
-            f"## `{title}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n{members}```\n"
-        )
+        sections.append(f"## `{title}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n{members}```\n")
     source[0] = source[0].replace(API_MARK, "\n".join(sections))
 
 
@@ -91,7 +89,7 @@ def follow(app: Any, env: Any, node: Any, content: nodes.Node) -> nodes.Node | N
 def setup(app: Any) -> None:
     app.add_directive("ledger", LedgerDirective)
     app.add_directive("symbols", SymbolsDirective)
-    others = {name: (skip, None) for name in ("latex", "text", "man", "texinfo")}
+    others = dict.fromkeys(("latex", "text", "man", "texinfo"), (skip, None))
     app.add_node(ledger_table, html=(visit_ledger, None), **others)
     app.connect("source-read", write_api)
     app.connect("missing-reference", follow)
