@@ -1,0 +1,38 @@
+# make book | test | lint | site | clean.  PYTHON chooses the interpreter of the virtual environment.
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+READY := .venv/.ready
+SITE := $(CURDIR)/_build/html/index.html
+
+export PATH := $(BIN):$(PATH)
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: book test lint site check-site setup clean
+
+book: setup
+	jupyter-book build book
+	@echo "$(SITE)"
+
+test: setup
+	pytest --nbval
+
+lint: setup
+	.ci/lint
+
+# The strict build: a warning is an error, and the result is checked.
+site: setup
+	jupyter-book build book -W --keep-going -n
+	$(MAKE) check-site
+
+check-site: setup
+	python .ci/site.py
+
+setup: $(READY)
+
+$(READY): requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+clean:
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,18 @@
+"""What the build of the book adds to Jupyter Book (``sphinx.local_extensions`` in _config.yml).
+
+* ``house``: where things are, which pages there are, where executed chapters are kept.
+* ``equations``: the directive ``{equation}``, a proved formula with its passport.
+* ``html``: the passports and the ledger as HTML, from ``dpm_lib.evidence.ledger()``.
+* ``pages``: ``{ledger}``, ``{symbols}`` and the API reference.
+* ``mathjax``: MathJax from the site itself.
+"""
+
+from typing import Any
+
+
+def setup(app: Any) -> dict[str, bool]:
+    from book_ext import equations, house, mathjax, pages
+
+    for part in (house, mathjax, equations, pages):
+        part.setup(app)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

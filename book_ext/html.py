@@ -1,0 +1,170 @@
+"""Passports and the ledger as HTML, from the entries of ``dpm_lib.evidence.ledger()``."""
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+Entry = dict[str, Any]
+
+
+def measured(entry: Entry) -> bool:
+    return bool(entry["status"] == "measured")
+
+
+def worst(entry: Entry) -> Entry | None:
+    """The check that comes closest to its tolerance."""
+    rows = entry["evidence"]
+    return max(rows, key=lambda r: r["error"] / max(r["tolerance"], 1e-300)) if rows else None
+
+
+def steps(entry: Entry) -> int:
+    return sum(proof["steps"] for proof in entry["proof"])
+
+
+def worlds(entry: Entry) -> list[str]:
+    return list(dict.fromkeys(world for proof in entry["proof"] for world in proof["worlds"]))
+
+
+def number(x: float) -> str:
+    return "0" if x == 0 else f"{x:.1e}"
+
+
+def plural(n: int, word: str) -> str:
+    return f"{n} {word}{'' if n == 1 else 's'}"
+
+
+def passport_html(entry: Entry, api: Callable[[str], str | None], ledger: str) -> str:
+    """One line that says what stands behind an equation, and the details folded under it.
+
+    ``api`` gives the address of a library function, or None; ``ledger`` that of the ledger.
+    """
+    if not measured(entry):
+        missing = [
+            word
+            for word, rows in (("proof", entry["proof"]), ("check", entry["evidence"]))
+            if not rows
+        ]
+        return (
+            '<aside class="dpm-passport dpm-missing"><p>✗ not measured with this version of the '
+            f"library ({' and '.join(f'no {m}' for m in missing)} on record)</p></aside>\n"
+        )
+    near = worst(entry)
+    assert near is not None
+    n = len(entry["mutants"])
+    head = [
+        f"<b>derived</b> {plural(steps(entry), 'step')}",
+        f"<b>verified</b> {plural(len(entry['evidence']), 'check')}, error "
+        f"{number(near['error'])} ≤ {number(near['tolerance'])}",
+        f"<b>refused</b> {n} of {plural(n, 'mutant')}",
+    ]
+    used = [function(name, api) for name in entry["function"]]
+    head.append(f"<b>used</b> by {plural(len(used), 'function')}" if used else "<b>not used</b>")
+    numbers = [
+        f"{source} {', '.join(map(str, entry[key]))}"
+        for key, source in (("paper", "paper"), ("notes", "notes"))
+        if entry[key]
+    ]
+    name = f"<code>{escape(entry['id'])}</code>"
+    rows = [
+        ("equation", " · ".join([escape(entry["title"]), *numbers])),
+        ("derived", f"{plural(steps(entry), 'step')}, each checked by machine: "
+         + escape(", ".join(worlds(entry)))),
+        ("verified", listing([check_html(row) for row in entry["evidence"]])),
+        ("refused", listing([mutant_html(m) for m in entry["mutants"]])),
+        ("used", ", ".join(used) or "by no function of the library"),
+        ("ledger", f'<a href="{ledger}#row-{entry["id"]}">{name}</a>'),
+    ]  # fmt: skip
+    details = "".join(f"<dt>{key}</dt><dd>{value}</dd>" for key, value in rows)
+    return (
+        '<aside class="dpm-passport" aria-label="passport of the equation"><details><summary>'
+        '<span class="dpm-tick">✓</span> '
+        + " ".join(f"<span>{part}</span>" for part in head)
+        + f"</summary><dl>{details}</dl></details></aside>\n"
+    )
+
+
+def listing(items: list[str]) -> str:
+    return f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
+
+
+def check_html(row: Entry) -> str:
+    return (
+        f"{escape(row['route'])}: error {number(row['error'])} ≤ {number(row['tolerance'])} "
+        f"<small>({escape(row['because'])}; {escape(row['dtype'])}, "
+        f"{escape(row['device'])})</small>"
+    )
+
+
+def mutant_html(mutant: Entry) -> str:
+    return (
+        f"{escape(mutant['name'])}: off by {number(mutant['error'])} "
+        f"<small>({escape(mutant['route'])})</small>"
+    )
+
+
+def function(name: str, api: Callable[[str], str | None]) -> str:
+    short = f"<code>{escape(name.removeprefix('dpm_lib.'))}</code>"
+    address = api(name)
+    return f'<a href="{address}">{short}</a>' if address else short
+
+
+COLUMNS = (
+    "equation", "status", "title", "paper", "notes", "page", "function", "proved in", "steps",
+    "worst error / tolerance", "refused", "device",
+)  # fmt: skip
+
+
+def ledger_html(
+    entries: list[Entry],
+    link: Callable[..., str],
+    api: Callable[[str], str | None],
+    printed: set[str],
+) -> str:
+    """Totals and the table of all equations.
+
+    ``link(page, anchor)`` and ``api(function)`` give addresses, ``printed`` are the ids that
+    stand on some page.
+    """
+    done = [e for e in entries if measured(e)]
+    totals = [
+        (len(entries), "equations"),
+        (sum(map(steps, entries)), "steps proved"),
+        (sum(len(e["evidence"]) for e in entries), "checks"),
+        (sum(len(e["mutants"]) for e in entries), "mutants refused"),
+        (len(entries) - len(done), "not measured"),
+    ]
+    cards = "".join(f"<li><b>{n}</b> {word}</li>" for n, word in totals)
+    head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
+    body = "".join(ledger_row(e, link, api, e["id"] in printed) for e in entries)
+    version = escape(entries[0]["library"]) if entries else ""
+    return (
+        f'<ul class="dpm-totals">{cards}</ul><p>Measured with library version '
+        f'<code>{version}</code>.</p><div class="dpm-ledger" tabindex="0" role="region" '
+        f'aria-label="ledger of all equations"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>\n"
+    )
+
+
+def ledger_row(
+    entry: Entry, link: Callable[..., str], api: Callable[[str], str | None], on_page: bool
+) -> str:
+    near = worst(entry)
+    name = f"<code>{escape(entry['id'])}</code>"
+    devices = dict.fromkeys(row["device"] for row in entry["evidence"])
+    cells = [
+        f'<a href="{link(entry["page"], entry["id"])}">{name}</a>' if on_page else name,
+        "✓ measured" if measured(entry) else "✗ not measured",
+        escape(entry["title"]),
+        ", ".join(map(str, entry["paper"])),
+        ", ".join(map(str, entry["notes"])),
+        f'<a href="{link(entry["page"])}">{escape(entry["page"])}</a>',
+        "<br>".join(function(f, api) for f in entry["function"]),
+        escape(", ".join(worlds(entry))),
+        str(steps(entry) or ""),
+        f"{number(near['error'])} / {number(near['tolerance'])}" if near else "",
+        str(len(entry["mutants"]) or ""),
+        escape(", ".join(devices)),
+    ]
+    row = "".join(f"<td>{cell}</td>" for cell in cells)
+    style = "" if measured(entry) else ' class="dpm-missing"'
+    return f'<tr id="row-{entry["id"]}"{style}>{row}</tr>\n'

@@ -1,0 +1,95 @@
+"""Pages that are generated: the ledger, the table of symbols, the API reference."""
+
+import importlib
+import pkgutil
+from typing import Any
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.util.docutils import SphinxDirective
+
+import dpm_lib
+from book_ext.equations import linker, skip
+from book_ext.html import ledger_html
+from dpm_lib import evidence, notation
+
+API_MARK = "<!-- every public module of dpm_lib -->"
+
+
+class ledger_table(nodes.General, nodes.Element):
+    """The table of all equations; becomes HTML when its page is written."""
+
+
+class LedgerDirective(SphinxDirective):
+    """``{ledger}``: all equations with their proofs and evidence."""
+
+    def run(self) -> list[nodes.Node]:
+        return [ledger_table()]
+
+
+class SymbolsDirective(SphinxDirective):
+    """``{symbols}``: the table of dpm_lib.notation."""
+
+    def run(self) -> list[nodes.Node]:
+        box = nodes.container(classes=["dpm-symbols"])
+        lines = notation.table().splitlines()
+        self.state.nested_parse(StringList(lines, source="dpm_lib/notation.py"), 0, box)
+        return [box]
+
+
+def visit_ledger(self: Any, node: ledger_table) -> None:
+    def link(page: str, anchor: str = "") -> str:
+        uri: str = self.builder.get_relative_uri(self.builder.current_docname, page)
+        return f"{uri}#{anchor}" if anchor else uri
+
+    printed = self.builder.env.domains["math"].equations
+    self.body.append(ledger_html(evidence.ledger(), link, linker(self.builder), set(printed)))
+    raise nodes.SkipNode
+
+
+def modules() -> list[str]:
+    """All public modules of the library."""
+    found = (m.name for m in pkgutil.walk_packages(dpm_lib.__path__, "dpm_lib."))
+    return [m for m in found if not any(p[0] == "_" for p in m.split(".")) and m != "dpm_lib.cli"]
+
+
+def write_api(app: Any, docname: str, source: list[str]) -> None:
+    """Replace the mark on the API page by one section for each module."""
+    if API_MARK not in source[0]:
+        return
+    sections = []
+    for name in modules():
+        module = importlib.import_module(name)
+        own = [
+            member
+            for member in getattr(module, "__all__", [])
+            if getattr(getattr(module, member), "__module__", name) == name
+        ]
+        members = f"   :members: {', '.join(own)}\n" if own else ""
+        title = name.removeprefix("dpm_lib.")
+        sections.append(f"## `{title}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n{members}```\n")
+    source[0] = source[0].replace(API_MARK, "\n".join(sections))
+
+
+def follow(app: Any, env: Any, node: Any, content: nodes.Node) -> nodes.Node | None:
+    """Resolve a name that a package re-exports: it is documented where it is defined."""
+    module, _, name = node.get("reftarget", "").rpartition(".")
+    if node.get("refdomain") != "py" or module not in {"dpm_lib", *modules()}:
+        return None
+    thing = getattr(importlib.import_module(module), name, None)
+    home = f"{getattr(thing, '__module__', module)}.{name}"
+    if home == node["reftarget"]:
+        return None
+    found: nodes.Node | None = env.domains["py"].resolve_xref(
+        env, node["refdoc"], app.builder, node["reftype"], home, node, content
+    )
+    return found
+
+
+def setup(app: Any) -> None:
+    app.add_directive("ledger", LedgerDirective)
+    app.add_directive("symbols", SymbolsDirective)
+    others = dict.fromkeys(("latex", "text", "man", "texinfo"), (skip, None))
+    app.add_node(ledger_table, html=(visit_ledger, None), **others)
+    app.connect("source-read", write_api)
+    app.connect("missing-reference", follow)
