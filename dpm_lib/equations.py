@@ -29,6 +29,8 @@ EQUATIONS: dict[str, Equation] = {
         Equation("stationarity", "The kernel leaves its prior unchanged", "kernels", paper=(1,)),
         Equation("detailed-balance", "The kernel is reversible", "kernels"),
         Equation("diffusion-kernel", "One forward step", "kernels", paper=(2,)),
+        Equation("gaussian-kernel", "The Gaussian kernel", "kernels"),
+        Equation("binomial-kernel", "The binomial kernel", "kernels"),
         Equation("erasing-schedule", "The schedule that erases evenly", "kernels"),
         # forward trajectory
         Equation("forward-trajectory", "The forward chain factorises", "forward", (3,), (1,)),
@@ -62,7 +64,9 @@ EQUATIONS: dict[str, Equation] = {
         Equation("bayes-step", "Bayes' rule given the start", "steps", (48,), (10,)),
         Equation("telescoping", "The product that telescopes", "steps", (49,), (10,)),
         Equation("telescoping-entropies", "The entropies that telescope", "steps", (50,), (10,)),
-        Equation("bound-entropies", "The bound in KL terms and entropies", "steps", (14, 51), (10,)),
+        Equation(
+            "bound-entropies", "The bound in KL terms and entropies", "steps", (14, 51), (10,)
+        ),
         # closed forms, ceiling, optimum
         Equation("forward-posterior", "The Gaussian posterior of a step", "closed_forms"),
         Equation("forward-posterior-binomial", "The binomial posterior of a step", "closed_forms"),

@@ -87,5 +87,7 @@ def table() -> str:
         latex = s.latex.replace("|", r"\vert ")
         code = f"`{s.code}`" if s.code else ""
         shape = f"`{s.shape}`" if s.shape else ""
-        lines.append(f"| ${latex}$ | {code} | {shape} | {s.meaning} | {'yes' if s.paper else 'no'} |")
+        lines.append(
+            f"| ${latex}$ | {code} | {shape} | {s.meaning} | {'yes' if s.paper else 'no'} |"
+        )
     return "\n".join(lines)

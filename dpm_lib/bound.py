@@ -1,0 +1,232 @@
+r""":math:`K \le L`, the lower bound of the log likelihood that is maximised, and its terms.
+
+.. math:: K = -\sum_{t=2}^{T} E_q D_{KL}\big(q(x^{(t-1)} \mid x^{(t)}, x^{(0)})
+   \,\Vert\, p(x^{(t-1)} \mid x^{(t)})\big)
+   + H_q(X^{(T)} \mid X^{(0)}) - H_q(X^{(1)} \mid X^{(0)}) - H_p(X^{(T)})
+
+All in nats per example, so an average over data is an average over the batch.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, MixtureSameFamily, kl_divergence
+
+from dpm_lib.kernels import Kernel, Steps, draw
+from dpm_lib.likelihood import bits, draw_log_weights, null_log_likelihood
+from dpm_lib.reverse import ROWS, ReverseProcess
+
+__all__ = [
+    "Bound", "Estimate", "bound", "correction", "divergence", "edge_term", "prior_term",
+    "sampled_bound", "second_moment", "trajectory_bound",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Bound:
+    r"""The terms of the bound for each example, nats.
+
+    Attributes:
+        kl: divergence of step t in column ``t - 2``, ``(B, T - 1)``.
+        entropy_start: :math:`H_q(X^{(1)} \mid X^{(0)} = x^{(0)})`, ``(B,)``.
+        entropy_end: :math:`H_q(X^{(T)} \mid X^{(0)} = x^{(0)})`, ``(B,)``.
+        entropy_prior: :math:`H_p(X^{(T)})`, a scalar.
+        correction: what eq. 12 has beyond eq. 14, ``(B,)``; 0 on average over data of second
+            moment 1 (bits: over data whose mean activity is the base rate).
+    """
+
+    kl: Tensor
+    entropy_start: Tensor
+    entropy_end: Tensor
+    entropy_prior: Tensor
+    correction: Tensor
+
+    @property
+    def ceiling(self) -> Tensor:
+        r"""What K would be with no divergence at all, ``(B,)``, nats: no model passes it.
+
+        .. math:: H_q(X^{(T)} \mid X^{(0)}) - H_q(X^{(1)} \mid X^{(0)}) - H_p(X^{(T)})
+
+        Source: :eq:`bound-ceiling`, :eq:`telescoping-entropies`, paper eq. 50.
+        """
+        return self.entropy_end - self.entropy_start - self.entropy_prior
+
+    @property
+    def K(self) -> Tensor:
+        """The bound, ``(B,)``, nats: :attr:`ceiling` minus the sum of the divergences.
+
+        Source: :eq:`bound-entropies`, paper eqs. 14 and 51.
+        """
+        return self.ceiling - self.kl.sum(1)
+
+    @property
+    def K_exact(self) -> Tensor:
+        """The bound of eq. 12, ``(B,)``, nats, whatever the second moment of the data.
+
+        Source: :eq:`bound-correction`, :eq:`jensen-bound`, paper eq. 12.
+        """
+        return self.K + self.correction
+
+    @property
+    def bits(self) -> Tensor:
+        """The bound :attr:`K` in bits, ``(B,)``."""
+        return bits(self.K)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A Monte Carlo estimate for each example, ``(B,)``, with its standard error, ``(B,)``."""
+
+    estimate: Tensor
+    standard_error: Tensor
+
+
+def bound(model: ReverseProcess, x0: Tensor, *, generator: torch.Generator) -> Bound:
+    r"""All terms of the bound, with one draw of :math:`x^{(t)}` for each example and each t.
+
+    .. math:: x^{(t)} \sim q(x^{(t)} \mid x^{(0)}), \qquad t = 2 \dots T
+
+    Args:
+        model: the reverse process.
+        x0: data, ``(B, *event)``.
+        generator: source of all noise.
+
+    Raises:
+        ValueError: x0 is not data for the kernel, or the generator is on another device.
+
+    Source: :eq:`bound-entropies`, :eq:`telescoping-entropies`, :eq:`jensen-bound`,
+    paper eqs. 13, 14 and 51.
+    """
+    kernel, B = model.kernel, len(model.kernel.check_data(x0))
+    rows = torch.arange((kernel.T - 1) * B, device=x0.device)
+    parts = [
+        _divergences(model, x0[chunk % B], 2 + chunk // B, generator)
+        for chunk in rows.split(ROWS)
+        if len(chunk)
+    ]
+    kl = torch.cat([x0.new_zeros(0), *parts]).view(kernel.T - 1, B).T
+    return _with_entropies(kernel, x0, kl)
+
+
+def sampled_bound(model: ReverseProcess, x0: Tensor, *, generator: torch.Generator) -> Tensor:
+    r"""Unbiased estimate of K for each example, ``(B,)``, nats, from one step: what one trains.
+
+    .. math:: K \approx \text{ceiling} - (T - 1)\, D_{KL}(t), \qquad t \sim U\{2 \dots T\}
+
+    Raises:
+        ValueError: x0 is not data for the kernel, or the generator is on another device.
+
+    Source: :eq:`bound-entropies`, paper eq. 14.
+    """
+    kernel = model.kernel
+    kernel.check_data(x0)
+    if kernel.T == 1:
+        return _with_entropies(kernel, x0, x0.new_zeros(len(x0), 0)).K
+    t = torch.randint(2, kernel.T + 1, (len(x0),), generator=generator, device=x0.device)
+    kl = (kernel.T - 1) * _divergences(model, x0, t, generator)
+    return _with_entropies(kernel, x0, kl[:, None]).K
+
+
+def trajectory_bound(
+    model: ReverseProcess, x0: Tensor, *, trajectories: int, generator: torch.Generator
+) -> Estimate:
+    r"""The bound as it was first written: the mean log weight of forward trajectories.
+
+    .. math:: K = E_q \log \Big[ \pi(x^{(T)})
+       \prod_{t=1}^{T} \frac{p(x^{(t-1)} \mid x^{(t)})}{q(x^{(t)} \mid x^{(t-1)})} \Big] \le L
+
+    Its expectation is that of :attr:`Bound.K_exact`.
+
+    Raises:
+        ValueError: x0 is not data for the kernel, or there are fewer than 2 trajectories.
+
+    Source: :eq:`jensen-bound`, :eq:`bound-split`, paper eqs. 12, 37 and 40.
+    """
+    if isinstance(trajectories, int) and trajectories < 2:
+        raise ValueError(f"trajectories must be at least 2 for an error, got {trajectories}")
+    log_w = draw_log_weights(model, x0, trajectories=trajectories, generator=generator)
+    return Estimate(log_w.mean(1), log_w.std(1) / math.sqrt(trajectories))
+
+
+def prior_term(kernel: Kernel, x0: Tensor) -> Tensor:
+    r"""What the end of the chain contributes, exactly, ``(B,)``, nats.
+
+    .. math:: K_2 = E_q[\log\pi(x^{(T)}) \mid x^{(0)}]
+       = -H_p(X^{(T)}) + \bar\alpha_T \big(\log\pi(x^{(0)}) + H_p(X^{(T)})\big)
+
+    Source: :eq:`prior-term`, :eq:`prior-cross-entropy`, :eq:`prior-cross-entropy-binomial`,
+    paper eqs. 41 and 43.
+    """
+    return kernel.expected_log_prior(kernel.check_data(x0), kernel.T)
+
+
+def edge_term(kernel: Kernel, x0: Tensor) -> Tensor:
+    r"""What the fixed last reverse step contributes, exactly, ``(B,)``, nats.
+
+    .. math:: E_q \log \frac{p(x^{(0)} \mid x^{(1)})}{q(x^{(1)} \mid x^{(0)})}
+       = E_q \log \frac{\pi(x^{(0)})}{\pi(x^{(1)})}
+       = \beta_1 \big(\log\pi(x^{(0)}) + H_p\big)
+
+    Source: :eq:`edge-term`, paper eqs. 45 and 46.
+    """
+    return kernel.beta[0] * _surplus(kernel, x0)
+
+
+def correction(kernel: Kernel, x0: Tensor) -> Tensor:
+    r"""What eq. 12 has beyond eq. 14, exactly, ``(B,)``, nats.
+
+    .. math:: (\beta_1 + \bar\alpha_T) \big(\log\pi(x^{(0)}) + H_p\big), \qquad
+       \text{Gaussian, on average: } \tfrac d2 (\beta_1 + \bar\alpha_T)(1 - m_2)
+
+    Source: :eq:`bound-correction`.
+    """
+    return (kernel.beta[0] + kernel.alpha_bar[-1]) * _surplus(kernel, x0)
+
+
+def second_moment(x: Tensor) -> Tensor:
+    r"""Second moment per dimension of a batch, a scalar, :math:`m_2 = E \Vert x \Vert^2 / d`.
+
+    Source: :eq:`bound-correction`.
+    """
+    return x.square().mean()
+
+
+def divergence(q: Distribution, p: Distribution, generator: torch.Generator) -> Tensor:
+    r"""Divergence of two laws of one step, ``(B,)``, nats.
+
+    .. math:: D_{KL}(q \Vert p) = \sum_i \log\frac{\sigma_p}{\sigma_q}
+       + \frac{\sigma_q^2 + (\mu_q - \mu_p)^2}{2 \sigma_p^2} - \frac12
+       \quad\text{or}\quad \sum_i q \log\frac qp + (1-q) \log\frac{1-q}{1-p}
+
+    Where p is a mixture there is no closed form; then :math:`\log q(x) - \log p(x)` at one draw of
+    q, which is unbiased but may be negative.
+
+    Source: :eq:`kl-gaussian`, :eq:`kl-binomial`, :eq:`gibbs-inequality`.
+    """
+    if isinstance(p, MixtureSameFamily):
+        x = draw(q, generator)
+        return q.log_prob(x) - p.log_prob(x)
+    return kl_divergence(q, p)
+
+
+def _divergences(model: ReverseProcess, x0: Tensor, t: Steps, generator: torch.Generator) -> Tensor:
+    """Divergence of step t at one draw of the state, ``(B,)``."""
+    xt = draw(model.kernel.marginal(x0, t), generator)
+    return divergence(model.kernel.posterior(x0, xt, t), model.step(xt, t), generator)
+
+
+def _with_entropies(kernel: Kernel, x0: Tensor, kl: Tensor) -> Bound:
+    return Bound(
+        kl=kl,
+        entropy_start=kernel.marginal_entropy(x0, 1),
+        entropy_end=kernel.marginal_entropy(x0, kernel.T),
+        entropy_prior=kernel.prior_entropy(x0.shape[1:]),
+        correction=correction(kernel, x0),
+    )
+
+
+def _surplus(kernel: Kernel, x0: Tensor) -> Tensor:
+    r"""How far the log prior of each example is above its mean, :math:`\log\pi(x^{(0)}) + H_p`."""
+    return null_log_likelihood(kernel, x0) + kernel.prior_entropy(x0.shape[1:])

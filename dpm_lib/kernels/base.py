@@ -1,0 +1,177 @@
+r""":math:`q(x^{(t)} \mid x^{(t-1)}) = T_\pi(x^{(t)} \mid x^{(t-1)}; \beta_t)`: what kernels share.
+
+Steps count :math:`t = 1 \dots T`, as an int or as one integer for each row, ``(B,)``.  States are
+``(B, *event)`` in the dtype and on the device of beta; laws are ``Independent`` over the event,
+so their ``log_prob``, ``entropy`` and KL divergence are ``(B,)``, in nats.
+
+Shapes, dtypes and steps are checked in every public method; the steps of a CUDA tensor are checked
+on the device, without waiting for it.  Values of data (NaN, bits) are checked once, by
+:meth:`Kernel.check_data`, where data enter: :mod:`dpm_lib.forward`, ``likelihood``, ``bound``.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.distributions import Independent
+
+from dpm_lib import schedules
+
+__all__ = ["Kernel", "Steps"]
+
+Steps = int | Tensor
+"""A step t: an int, or an integer tensor ``(B,)`` with one step for each row."""
+
+
+class Kernel(ABC):
+    r"""A diffusion kernel with its rates.
+
+    Attributes:
+        beta: rates :math:`\beta_1 \dots \beta_T`, ``(T,)``.
+        T: number of steps.
+        alpha_bar: signal kept :math:`\bar\alpha_0 \dots \bar\alpha_T`, ``(T + 1,)``.
+        beta_bar: noise :math:`\bar\beta_t = 1 - \bar\alpha_t`, ``(T + 1,)``.
+
+    Raises:
+        ValueError: beta is not a vector of rates in (0, 1].
+
+    Source: :eq:`diffusion-kernel`, paper eq. 2.
+    """
+
+    def __init__(self, beta: Tensor) -> None:
+        self.beta = schedules.check_rates(beta)
+        self.T = len(beta)
+        self.alpha_bar = schedules.signal(beta)
+        self.beta_bar = schedules.noise(beta)
+        self._beta = torch.cat([beta.new_zeros(1), beta])  # _beta[t] is the rate of step t
+
+    @abstractmethod
+    def prior(self, shape: Sequence[int]) -> Independent:
+        r"""Prior :math:`\pi` on states of a shape that includes the batch.
+
+        Source: :eq:`reverse-prior`, :eq:`stationarity`, paper eqs. 1 and 4.
+        """
+
+    @abstractmethod
+    def step(self, x_prev: Tensor, t: Steps) -> Independent:
+        r"""One step, :math:`q(x^{(t)} \mid x^{(t-1)})`.
+
+        Source: :eq:`diffusion-kernel`, :eq:`detailed-balance`, paper eq. 2.
+        """
+
+    @abstractmethod
+    def marginal(self, x0: Tensor, t: Steps) -> Independent:
+        r"""Many steps in one, :math:`q(x^{(t)} \mid x^{(0)})`, t = 1 … T."""
+
+    @abstractmethod
+    def posterior(self, x0: Tensor, xt: Tensor, t: Steps) -> Independent:
+        r"""One step back given the start, :math:`q(x^{(t-1)} \mid x^{(t)}, x^{(0)})`, t = 2 … T.
+
+        Source: :eq:`bayes-step`, paper eq. 48.
+        """
+
+    def check_data(self, x0: Tensor, name: str = "x0") -> Tensor:
+        """Return x0 if it is data for this kernel: ``(B, *event)``, finite, of the kernel's dtype.
+
+        Raises:
+            ValueError: wrong shape, dtype, device, or a value that is not finite.
+        """
+        self._check_state(x0, name)
+        if not x0.isfinite().all():
+            bad = x0[~x0.isfinite()][0].item()
+            raise ValueError(f"{name} must be finite, got {bad}")
+        return x0
+
+    def at(self, values: Tensor, t: Steps, x: Tensor) -> Tensor:
+        """Entries t of a table ``(T + 1,)``, shaped to multiply the states x ``(B, *event)``."""
+        picked = values[t]
+        return picked if isinstance(t, int) else picked.reshape(-1, *[1] * (x.ndim - 1))
+
+    def prior_entropy(self, event_shape: Sequence[int]) -> Tensor:
+        r"""Entropy of the prior on one event, a scalar in nats.
+
+        .. math:: H_p(X^{(T)}) = \tfrac d2 \log 2\pi e
+           \quad\text{or}\quad d\,h(\rho), \qquad h(r) = -r\log r - (1-r)\log(1-r)
+
+        Source: :eq:`prior-entropy`, :eq:`prior-entropy-binomial`.
+        """
+        return self.prior((1, *event_shape)).entropy()[0]
+
+    def step_entropy(self, x_prev: Tensor, t: Steps) -> Tensor:
+        r"""Entropy of one step, :math:`H_q(X^{(t)} \mid X^{(t-1)} = x^{(t-1)})`, ``(B,)``, nats.
+
+        Source: :eq:`diffusion-kernel`.
+        """
+        return self.step(x_prev, t).entropy()
+
+    def marginal_entropy(self, x0: Tensor, t: Steps) -> Tensor:
+        r"""Entropy of many steps, ``(B,)``, nats.
+
+        .. math:: H_q(X^{(t)} \mid X^{(0)} = x^{(0)}) = \tfrac d2 \log(2\pi e\,\bar\beta_t)
+           \quad\text{or}\quad \sum_i h(\bar\alpha_t x^{(0)}_i + \rho \bar\beta_t)
+
+        Raises:
+            ValueError: t is not in 1 … T, or x0 does not fit the kernel.
+
+        Source: :eq:`entropy-forward`, :eq:`entropy-forward-binomial`.
+        """
+        return self.marginal(x0, t).entropy()
+
+    def expected_log_prior(self, x0: Tensor, t: Steps) -> Tensor:
+        r"""Minus the cross entropy to the prior after t steps, ``(B,)``, nats, for both kernels.
+
+        .. math:: E_q[\log\pi(x^{(t)}) \mid x^{(0)}]
+           = -H_p + \bar\alpha_t \big(\log\pi(x^{(0)}) + H_p\big)
+
+        Raises:
+            ValueError: t is not in 1 … T, or x0 does not fit the kernel.
+
+        Source: :eq:`prior-cross-entropy`, :eq:`prior-cross-entropy-binomial`, paper eq. 43.
+        """
+        self._check(t, x0=x0)
+        entropy = self.prior_entropy(x0.shape[1:])
+        return self.alpha_bar[t] * (self.prior(x0.shape).log_prob(x0) + entropy) - entropy
+
+    def _check_state(self, x: Tensor, name: str) -> None:
+        if not isinstance(x, Tensor) or x.dtype != self.beta.dtype or x.device != self.beta.device:
+            came = f"{x.dtype} on {x.device}" if isinstance(x, Tensor) else type(x).__name__
+            want = f"{self.beta.dtype} on {self.beta.device}"
+            raise ValueError(f"{name} must be a tensor like the kernel's beta, {want}, got {came}")
+        if x.ndim == 0:
+            raise ValueError(f"{name} must have shape (B, *event), got a scalar")
+
+    def _check(self, t: Steps, first: int = 1, **states: Tensor) -> None:
+        """Check states by name (all of one shape) and the step t, first … T."""
+        names, tensors = list(states), list(states.values())
+        for name, x in states.items():
+            self._check_state(x, name)
+            if x.shape != tensors[0].shape:
+                raise ValueError(
+                    f"{name} must have the shape of {names[0]}, {tuple(tensors[0].shape)}, "
+                    f"got {tuple(x.shape)}"
+                )
+        self.check_steps(t, len(tensors[0]), first)
+
+    def check_steps(self, t: Steps, rows: int, first: int = 1) -> None:
+        """Refuse a step that is not in first … T, or not one for each of the rows.
+
+        Raises:
+            ValueError: wrong type, dtype, shape or value of t.
+        """
+        why = " (at t = 1 the posterior is a point mass at x0)" if first == 2 else ""
+        expected = f"t must lie in {first} … {self.T}{why}"
+        if isinstance(t, int):
+            if not first <= t <= self.T:
+                raise ValueError(f"{expected}, got {t}")
+            return
+        if not isinstance(t, Tensor) or t.is_floating_point() or t.dtype == torch.bool:
+            came = t.dtype if isinstance(t, Tensor) else type(t).__name__
+            raise ValueError(f"t must be an int or an integer tensor (B,), got {came}")
+        if t.shape != (rows,):
+            raise ValueError(f"t must have shape ({rows},), got {tuple(t.shape)}")
+        inside = ((t >= first) & (t <= self.T)).all()
+        if t.is_cuda:
+            torch._assert_async(inside, expected)
+        elif not inside:
+            raise ValueError(f"{expected}, got {t.min().item()} … {t.max().item()}")

@@ -1,0 +1,131 @@
+r""":math:`T_\pi(y \mid y'; \beta) = \mathcal B(y; (1-\beta)\, y' + \rho\beta)`: flipped bits.
+
+With probability :math:`\beta` a bit is drawn anew from :math:`\pi = \mathcal B(\rho)`, which the
+kernel leaves unchanged.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torch.distributions import Bernoulli, Independent
+
+from dpm_lib.kernels.base import Kernel, Steps
+
+__all__ = ["BinomialKernel"]
+
+
+class BinomialKernel(Kernel):
+    r"""Binomial diffusion with rates beta; states are 0 or 1 in floating point.
+
+    Args:
+        beta: rates, ``(T,)``, in (0, 1].
+        rate: base rate :math:`\rho` of the prior, in (0, 1).
+
+    Raises:
+        ValueError: beta is not a vector of rates in (0, 1], or rate is not in (0, 1).
+
+    Source: :eq:`diffusion-kernel`, paper Table App.1 (there with rate 0.5).
+
+    >>> import torch
+    >>> kernel = BinomialKernel(torch.tensor([0.5, 1.0]), rate=0.2)
+    >>> kernel.marginal(torch.tensor([[0.0, 1.0]]), 1).mean
+    tensor([[0.1000, 0.6000]])
+    """
+
+    def __init__(self, beta: Tensor, rate: float = 0.5) -> None:
+        super().__init__(beta)
+        if not 0 < rate < 1:
+            raise ValueError(f"rate must lie in (0, 1), got {rate}")
+        self.rate = rate
+
+    def prior(self, shape: Sequence[int]) -> Independent:
+        r"""Prior :math:`\pi = \mathcal B(\rho)` on states of a shape that includes the batch.
+
+        Source: :eq:`stationarity`, :eq:`reverse-prior`, paper eqs. 1 and 4.
+        """
+        return _bernoulli(self.beta.new_full(tuple(shape), self.rate))
+
+    def step(self, x_prev: Tensor, t: Steps) -> Independent:
+        r"""One forward step.
+
+        .. math:: q(x^{(t)} \mid x^{(t-1)})
+           = \mathcal B(x^{(t)}; (1-\beta_t)\, x^{(t-1)} + \rho\beta_t)
+
+        Args:
+            x_prev: states, ``(B, *event)``.
+            t: step, 1 … T, an int or ``(B,)``.
+
+        Raises:
+            ValueError: t is not in 1 … T, or the state does not fit the kernel.
+
+        Source: :eq:`diffusion-kernel`, :eq:`stationarity`, :eq:`detailed-balance`,
+        paper eq. 2 and Table App.1.
+        """
+        self._check(t, x_prev=x_prev)
+        beta = self.at(self._beta, t, x_prev)
+        return _bernoulli((1 - beta) * x_prev + self.rate * beta)
+
+    def marginal(self, x0: Tensor, t: Steps) -> Independent:
+        r"""Many forward steps in one.
+
+        .. math:: q(x^{(t)} \mid x^{(0)})
+           = \mathcal B(x^{(t)}; \bar\alpha_t x^{(0)} + \rho\bar\beta_t)
+
+        Args:
+            x0: data, ``(B, *event)``.
+            t: step, 1 … T, an int or ``(B,)``.
+
+        Raises:
+            ValueError: t is not in 1 … T, or x0 does not fit the kernel.
+
+        Source: :eq:`forward-marginal-binomial`.
+        """
+        self._check(t, x0=x0)
+        return _bernoulli(self._rate_after(x0, t))
+
+    def posterior(self, x0: Tensor, xt: Tensor, t: Steps) -> Independent:
+        r"""One step back given the start, finite at a rate of 1.
+
+        .. math::
+           q(x^{(t-1)} = 1 \mid x^{(t)}, x^{(0)}) &= \frac{m \ell_1}{m \ell_1 + (1-m) \ell_0},
+           \qquad m = \bar\alpha_{t-1} x^{(0)} + \rho\bar\beta_{t-1}, \\
+           \ell_k &= T_\pi(x^{(t)} \mid k; \beta_t)
+
+        Args:
+            x0: data, ``(B, *event)``.
+            xt: states after t steps, same shape.
+            t: step, 2 … T, an int or ``(B,)``.
+
+        Raises:
+            ValueError: t is not in 2 … T, or a state does not fit the kernel.
+
+        Source: :eq:`forward-posterior-binomial`, :eq:`bayes-step`, paper eq. 48.
+        """
+        self._check(t, first=2, x0=x0, xt=xt)
+        m = self._rate_after(x0, t - 1)
+        beta = self.at(self._beta, t, xt)
+        fresh = beta * (self.rate * xt + (1 - self.rate) * (1 - xt))  # drawn anew, and equal to xt
+        one = m * (fresh + (1 - beta) * xt)
+        zero = (1 - m) * (fresh + (1 - beta) * (1 - xt))
+        return _bernoulli(one / (one + zero))
+
+    def check_data(self, x0: Tensor, name: str = "x0") -> Tensor:
+        """Return x0 if it is data for this kernel: ``(B, *event)``, every value 0 or 1.
+
+        Raises:
+            ValueError: wrong shape, dtype, device, or a value that is not 0 or 1.
+        """
+        super().check_data(x0, name)
+        wrong = (x0 != 0) & (x0 != 1)
+        if wrong.any():
+            raise ValueError(f"{name} must be 0 or 1 everywhere, got {x0[wrong][0].item()}")
+        return x0
+
+    def _rate_after(self, x0: Tensor, t: Steps) -> Tensor:
+        return self.at(self.alpha_bar, t, x0) * x0 + self.rate * self.at(self.beta_bar, t, x0)
+
+
+def _bernoulli(rate: Tensor) -> Independent:
+    """Independent bits with the event over every axis but the first."""
+    bits = Bernoulli(rate, validate_args=False)
+    return Independent(bits, rate.ndim - 1, validate_args=False)

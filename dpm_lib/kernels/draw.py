@@ -1,0 +1,71 @@
+r""":math:`x \sim p`, drawn from a generator that the caller passes."""
+
+import torch
+from torch import Tensor
+from torch.distributions import (
+    Bernoulli,
+    Categorical,
+    Distribution,
+    Independent,
+    MixtureSameFamily,
+    Normal,
+)
+
+__all__ = ["check_generator", "draw"]
+
+
+def draw(distribution: Distribution, generator: torch.Generator) -> Tensor:
+    r"""One draw for each member of the batch, ``(*batch, *event)``.
+
+    A normal is drawn as :math:`\mu + \sigma\epsilon`, so gradients reach its parameters; a bit as
+    :math:`[u < r]`, 0 or 1 in floating point; a mixture by its component, then from it.
+
+    Raises:
+        TypeError: the law is none of these.
+        ValueError: the generator is on another device than the law.
+
+    >>> bits = Independent(Bernoulli(torch.tensor([[0.0, 1.0]])), 1)
+    >>> draw(bits, torch.Generator())
+    tensor([[0., 1.]])
+    """
+    if isinstance(distribution, Independent):
+        return draw(distribution.base_dist, generator)
+    if isinstance(distribution, Normal):
+        mean, scale = distribution.loc, distribution.scale
+        check_generator(generator, mean.device)
+        return mean + scale * torch.randn(
+            mean.shape, generator=generator, dtype=mean.dtype, device=mean.device
+        )
+    if isinstance(distribution, Bernoulli):
+        rate = distribution.probs
+        check_generator(generator, rate.device)
+        uniform = torch.rand(rate.shape, generator=generator, dtype=rate.dtype, device=rate.device)
+        return (uniform < rate).to(rate.dtype)
+    if isinstance(distribution, Categorical):
+        rate = distribution.probs
+        check_generator(generator, rate.device)
+        flat = torch.multinomial(rate.reshape(-1, rate.shape[-1]), 1, generator=generator)
+        return flat.reshape(rate.shape[:-1])
+    if isinstance(distribution, MixtureSameFamily):
+        chosen = draw(distribution.mixture_distribution, generator)
+        event = distribution.event_shape
+        all_draws = draw(distribution.component_distribution, generator)
+        index = chosen.reshape(*chosen.shape, 1, *[1] * len(event))
+        index = index.expand(*chosen.shape, 1, *event)
+        return all_draws.gather(chosen.ndim, index).squeeze(chosen.ndim)
+    raise TypeError(
+        "distribution must be an independent Normal or Bernoulli, a Categorical or a mixture "
+        f"of these, got {type(distribution).__name__}"
+    )
+
+
+def check_generator(generator: torch.Generator, device: torch.device) -> None:
+    """Refuse a generator that cannot draw on the device.
+
+    Raises:
+        ValueError: it is no generator, or it is on another device.
+    """
+    if not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator must be a torch.Generator, got {type(generator).__name__}")
+    if generator.device.type != device.type:
+        raise ValueError(f"generator must be on {device}, got one on {generator.device}")

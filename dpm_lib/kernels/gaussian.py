@@ -1,0 +1,123 @@
+r""":math:`T_\pi(y \mid y'; \beta) = \mathcal N(y; \sqrt{1-\beta}\, y', \beta I)`: Gaussian noise.
+
+The kernel leaves :math:`\pi = \mathcal N(0, I)` unchanged and is differentiable in beta.
+The square root of the signal has an infinite slope where a rate of 1 erases it; its derivative is
+taken to be 0 there, so that all other gradients stay right.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.distributions import Independent, Normal
+
+from dpm_lib.kernels.base import Kernel, Steps
+
+__all__ = ["GaussianKernel"]
+
+
+class GaussianKernel(Kernel):
+    r"""Gaussian diffusion with rates beta.
+
+    Args:
+        beta: rates, ``(T,)``, in (0, 1].
+
+    Raises:
+        ValueError: beta is not a vector of rates in (0, 1].
+
+    Source: :eq:`diffusion-kernel`, paper Table App.1.
+
+    >>> kernel = GaussianKernel(torch.tensor([0.36, 1.0]))
+    >>> kernel.marginal(torch.ones(1, 2), 1).mean
+    tensor([[0.8000, 0.8000]])
+    """
+
+    def __init__(self, beta: Tensor) -> None:
+        super().__init__(beta)
+        self._sqrt_alpha = _root(1 - self._beta)
+        self._sqrt_beta = _root(self._beta)
+        self._sqrt_alpha_bar = _root(self.alpha_bar)
+        self._sqrt_beta_bar = _root(self.beta_bar)
+
+    def prior(self, shape: Sequence[int]) -> Independent:
+        r"""Prior :math:`\pi = \mathcal N(0, I)` on states of a shape that includes the batch.
+
+        Source: :eq:`stationarity`, :eq:`reverse-prior`, paper eqs. 1 and 4.
+        """
+        return _normal(self.beta.new_zeros(*shape), self.beta.new_ones(()))
+
+    def step(self, x_prev: Tensor, t: Steps) -> Independent:
+        r"""One forward step.
+
+        .. math:: q(x^{(t)} \mid x^{(t-1)})
+           = \mathcal N(x^{(t)}; \sqrt{1-\beta_t}\, x^{(t-1)}, \beta_t I)
+
+        Args:
+            x_prev: states, ``(B, *event)``.
+            t: step, 1 … T, an int or ``(B,)``.
+
+        Raises:
+            ValueError: t is not in 1 … T, or the state does not fit the kernel.
+
+        Source: :eq:`diffusion-kernel`, :eq:`stationarity`, :eq:`detailed-balance`,
+        paper eq. 2 and Table App.1.
+        """
+        self._check(t, x_prev=x_prev)
+        mean = self.at(self._sqrt_alpha, t, x_prev) * x_prev
+        return _normal(mean, self.at(self._sqrt_beta, t, x_prev))
+
+    def marginal(self, x0: Tensor, t: Steps) -> Independent:
+        r"""Many forward steps in one.
+
+        .. math:: q(x^{(t)} \mid x^{(0)})
+           = \mathcal N(x^{(t)}; \sqrt{\bar\alpha_t}\, x^{(0)}, \bar\beta_t I)
+
+        Args:
+            x0: data, ``(B, *event)``.
+            t: step, 1 … T, an int or ``(B,)``.
+
+        Raises:
+            ValueError: t is not in 1 … T, or x0 does not fit the kernel.
+
+        Source: :eq:`forward-marginal`.
+        """
+        self._check(t, x0=x0)
+        mean = self.at(self._sqrt_alpha_bar, t, x0) * x0
+        return _normal(mean, self.at(self._sqrt_beta_bar, t, x0))
+
+    def posterior(self, x0: Tensor, xt: Tensor, t: Steps) -> Independent:
+        r"""One step back given the start, in a form that stays finite at a rate of 1.
+
+        .. math::
+           q(x^{(t-1)} \mid x^{(t)}, x^{(0)}) &= \mathcal N(\tilde\mu_t, \tilde\beta_t I), \qquad
+           \tilde\beta_t = \frac{\bar\beta_{t-1}}{\bar\beta_t} \beta_t, \\
+           \tilde\mu_t &= \frac{\sqrt{\bar\alpha_{t-1}}\, \beta_t}{\bar\beta_t} x^{(0)}
+             + \frac{\sqrt{1-\beta_t}\, \bar\beta_{t-1}}{\bar\beta_t} x^{(t)}
+
+        Args:
+            x0: data, ``(B, *event)``.
+            xt: states after t steps, same shape.
+            t: step, 2 … T, an int or ``(B,)``.
+
+        Raises:
+            ValueError: t is not in 2 … T, or a state does not fit the kernel.
+
+        Source: :eq:`forward-posterior`, :eq:`bayes-step`, paper eq. 48.
+        """
+        self._check(t, first=2, x0=x0, xt=xt)
+        bar, bar_prev = self.at(self.beta_bar, t, x0), self.at(self.beta_bar, t - 1, x0)
+        beta = self.at(self._beta, t, x0)
+        mean = self.at(self._sqrt_alpha_bar, t - 1, x0) * (beta / bar) * x0
+        mean = mean + self.at(self._sqrt_alpha, t, xt) * (bar_prev / bar) * xt
+        return _normal(mean, (bar_prev / bar * beta).sqrt())
+
+
+def _normal(mean: Tensor, scale: Tensor) -> Independent:
+    """Independent normals with the event over every axis but the first."""
+    return Independent(Normal(mean, scale, validate_args=False), mean.ndim - 1, validate_args=False)
+
+
+def _root(x: Tensor) -> Tensor:
+    """Square root, with derivative 0 at 0."""
+    zero = x == 0
+    return torch.where(zero, 0.0, torch.where(zero, 1.0, x).sqrt())

@@ -1,0 +1,160 @@
+r""":math:`p(x^{(0)}) = E_q\big[\, p(x^{(0 \dots T)}) / q(x^{(1 \dots T)} \mid x^{(0)}) \,\big]`.
+
+The probability that the model gives to data, as an average of weights over forward trajectories.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dpm_lib import forward
+from dpm_lib.kernels import Kernel
+from dpm_lib.reverse import ReverseProcess
+
+__all__ = [
+    "LogLikelihood", "bits", "draw_log_weights", "log_likelihood", "log_weight_terms",
+    "log_weights", "null_log_likelihood",
+]  # fmt: skip
+
+ELEMENTS = 2**21
+"""How many numbers the trajectories of one chunk may hold."""
+
+
+@dataclass(frozen=True)
+class LogLikelihood:
+    """Log likelihood of each example by importance sampling.
+
+    Attributes:
+        estimate: log of the mean weight, ``(B,)``, nats.
+        standard_error: of the estimate, by the delta method, ``(B,)``, nats.
+        effective_sample_size: trajectories' worth of equal weights, 1 … n, ``(B,)``.
+    """
+
+    estimate: Tensor
+    standard_error: Tensor
+    effective_sample_size: Tensor
+
+
+def bits(nats: Tensor) -> Tensor:
+    """Nats in bits, :math:`x / \\log 2`.
+
+    >>> bits(torch.tensor(2.0).log()).item()
+    1.0
+    """
+    return nats / math.log(2)
+
+
+def null_log_likelihood(kernel: Kernel, x0: Tensor) -> Tensor:
+    r"""Score of knowing nothing: log probability of each example under the prior, ``(B,)``, nats.
+
+    .. math:: L_{null} = \log \pi(x^{(0)})
+
+    Raises:
+        ValueError: x0 is not data for the kernel.
+
+    Source: :eq:`null-log-likelihood`, paper Table 1.
+    """
+    return kernel.prior(kernel.check_data(x0).shape).log_prob(x0)
+
+
+def log_weight_terms(model: ReverseProcess, trajectory: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Log weight of each trajectory, in two parts: the steps, and the end of the chain.
+
+    .. math:: \Big( \log \frac{p(x^{(t-1)} \mid x^{(t)})}{q(x^{(t)} \mid x^{(t-1)})}
+       \Big)_{t = 1 \dots T} \qquad\text{and}\qquad \log \pi(x^{(T)})
+
+    Their expectations under q are :math:`K_1` (summed over t) and :math:`K_2`.
+
+    Args:
+        model: the reverse process.
+        trajectory: states, ``(T + 1, B, *event)``.
+
+    Returns:
+        ``(T, B)`` and ``(B,)``, nats.
+
+    Raises:
+        ValueError: the trajectory does not fit the model.
+
+    Source: :eq:`bound-split`, :eq:`importance-insertion`, paper eqs. 8 and 40.
+    """
+    steps = model.log_prob(trajectory) - forward.log_prob(model.kernel, trajectory)
+    end = model.kernel.prior(trajectory.shape[1:]).log_prob(trajectory[-1])
+    return steps, end
+
+
+def log_weights(model: ReverseProcess, trajectory: Tensor) -> Tensor:
+    r"""Log weight of each trajectory, ``(B,)``, nats.
+
+    .. math:: \log w = \log \pi(x^{(T)})
+       + \sum_{t=1}^{T} \log \frac{p(x^{(t-1)} \mid x^{(t)})}{q(x^{(t)} \mid x^{(t-1)})}
+
+    Args:
+        model: the reverse process.
+        trajectory: states, ``(T + 1, B, *event)``.
+
+    Raises:
+        ValueError: the trajectory does not fit the model.
+
+    Source: :eq:`importance-insertion`, :eq:`importance-weights`, paper eqs. 7 to 9.
+    """
+    steps, end = log_weight_terms(model, trajectory)
+    return steps.sum(0) + end
+
+
+@torch.no_grad()
+def draw_log_weights(
+    model: ReverseProcess, x0: Tensor, *, trajectories: int, generator: torch.Generator
+) -> Tensor:
+    """Log weights of fresh forward trajectories from each example, ``(B, trajectories)``, nats.
+
+    Works in chunks, so memory does not grow with the number of trajectories times T.
+
+    Raises:
+        ValueError: x0 is not data for the kernel, or trajectories is not a positive integer.
+
+    Source: :eq:`importance-weights`, paper eq. 9.
+    """
+    model.kernel.check_data(x0)
+    if not isinstance(trajectories, int) or trajectories < 1:
+        raise ValueError(f"trajectories must be an integer >= 1, got {trajectories!r}")
+    one = max(1, x0[:1].numel()) * (model.kernel.T + 1)
+    rows = torch.arange(len(x0) * trajectories, device=x0.device) // trajectories
+    parts = [
+        log_weights(model, forward.trajectory(model.kernel, x0[chunk], generator))
+        for chunk in rows.split(max(1, ELEMENTS // one))
+    ]
+    return torch.cat(parts).view(len(x0), trajectories)
+
+
+def log_likelihood(
+    model: ReverseProcess, x0: Tensor, *, trajectories: int, generator: torch.Generator
+) -> LogLikelihood:
+    r"""Log probability of each example under the model, from n forward trajectories.
+
+    .. math:: \log p(x^{(0)}) \approx \log \frac1n \sum_{i=1}^{n} w_i, \qquad
+       \text{standard error} = \frac{\mathrm{std}(w)}{\sqrt n\, \mathrm{mean}(w)}
+
+    The mean of the weights is unbiased; its log is biased downwards, by about half the square of
+    the standard error.  The mean over examples estimates L.
+
+    Args:
+        model: the reverse process.
+        x0: data, ``(B, *event)``.
+        trajectories: n, at least 2.
+        generator: source of all noise.
+
+    Raises:
+        ValueError: x0 is not data for the kernel, or there are fewer than 2 trajectories.
+
+    Source: :eq:`model-marginal`, :eq:`importance-weights`, :eq:`log-likelihood`,
+    :eq:`log-likelihood-trajectories`, paper eqs. 6, 9, 10 and 11.
+    """
+    if isinstance(trajectories, int) and trajectories < 2:
+        raise ValueError(f"trajectories must be at least 2 for an error, got {trajectories}")
+    log_w = draw_log_weights(model, x0, trajectories=trajectories, generator=generator)
+    estimate = log_w.logsumexp(1) - math.log(trajectories)
+    relative = (log_w - estimate[:, None]).exp()  # weights over their mean
+    error = relative.std(1) / math.sqrt(trajectories)
+    return LogLikelihood(estimate, error, trajectories**2 / relative.square().sum(1))

@@ -1,0 +1,187 @@
+r""":math:`\beta_1 \dots \beta_T`, rates of the forward chain, and the signal they leave.
+
+.. math:: \bar\alpha_t = \prod_{s \le t} (1 - \beta_s), \qquad \bar\beta_t = 1 - \bar\alpha_t
+
+A schedule is a tensor ``(T,)`` with ``beta[t - 1]`` the rate of step t; cumulative quantities are
+``(T + 1,)`` with index t, so that index 0 is the data.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+__all__ = ["check_rates", "cosine", "erase_evenly", "linear", "noise", "reference_code", "signal"]
+
+
+def erase_evenly(
+    T: int, *, dtype: torch.dtype = torch.float64, device: torch.device | str | None = None
+) -> Tensor:
+    r"""Rates that erase the fraction 1/T of the original signal in each step.
+
+    .. math:: \beta_t = \frac{1}{T - t + 1}, \qquad \bar\alpha_t = 1 - t / T
+
+    Returns:
+        ``(T,)``; the last rate is exactly 1.
+
+    Raises:
+        ValueError: T is not a positive integer.
+
+    Source: :eq:`erasing-schedule`, paper section 2.4.1.
+
+    >>> erase_evenly(4).tolist()
+    [0.25, 0.3333333333333333, 0.5, 1.0]
+    """
+    _check_steps(T)
+    return 1 / torch.arange(T, 0, -1, dtype=dtype, device=device)
+
+
+def linear(
+    T: int,
+    first: float,
+    last: float,
+    *,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    r"""Rates that grow linearly from ``first`` to ``last`` (DDPM: T=1000, 1e-4, 0.02).
+
+    .. math:: \beta_t = \beta_1 + \frac{t - 1}{T - 1} (\beta_T - \beta_1)
+
+    Returns:
+        ``(T,)``.
+
+    Raises:
+        ValueError: T is not a positive integer, or a rate lies outside (0, 1].
+    """
+    _check_steps(T)
+    return check_rates(torch.linspace(first, last, T, dtype=torch.float64, device=device)).to(dtype)
+
+
+def cosine(
+    T: int, *, dtype: torch.dtype = torch.float64, device: torch.device | str | None = None
+) -> Tensor:
+    r"""Rates for which the signal falls like a squared cosine (Nichol and Dhariwal 2021).
+
+    .. math::
+       \bar\alpha_t = \frac{f(t)}{f(0)}, \quad
+       f(t) = \cos^2\Big(\frac{t/T + s}{1 + s} \frac\pi2\Big), \quad s = 0.008, \quad
+       \beta_t = \min\Big(1 - \frac{f(t)}{f(t-1)},\ 0.999\Big)
+
+    Returns:
+        ``(T,)``.
+
+    Raises:
+        ValueError: T is not a positive integer.
+    """
+    _check_steps(T)
+    s = 0.008
+    u = torch.linspace(0, 1, T + 1, dtype=torch.float64, device=device)
+    f = torch.cos((u + s) / (1 + s) * math.pi / 2) ** 2
+    return (1 - f[1:] / f[:-1]).clamp(max=0.999).to(dtype)
+
+
+def reference_code(
+    T: int = 1000,
+    first_step: float = 0.001,
+    *,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    r"""Rates of the authors' code with its temporal coefficients at zero, where they stayed.
+
+    .. math::
+       \beta_t = m_t + b_t (1 - m_t - 10^{-5}), \quad b = 1 / \mathrm{linspace}(T, 2, T), \quad
+       m_t = 10^{-6} + [t = 1]\, \mathtt{first\_step}
+
+    Returns:
+        ``(T,)``; the last rate is about 1/2, so about 1/T of the variance survives.
+
+    Raises:
+        ValueError: T is not a positive integer, or ``first_step`` leads outside (0, 1].
+
+    >>> round(reference_code(1000)[0].item(), 6)
+    0.002
+    """
+    _check_steps(T)
+    b = 1 / torch.linspace(T, 2, T, dtype=torch.float64, device=device)
+    m = torch.full_like(b, 1e-6)
+    m[0] += first_step
+    return check_rates(m + b * (1 - m - 1e-5)).to(dtype)
+
+
+def signal(beta: Tensor) -> Tensor:
+    r"""Signal kept after each step, computed in log space in float64.
+
+    .. math:: \bar\alpha_t = \exp \sum_{s \le t} \log(1 - \beta_s), \qquad \bar\alpha_0 = 1
+
+    Args:
+        beta: rates, ``(T,)``.
+
+    Returns:
+        ``(T + 1,)`` in beta's dtype; exactly 0 from the first rate of 1 on.
+
+    Raises:
+        ValueError: beta is not a vector of rates in (0, 1].
+
+    Source: :eq:`forward-marginal`.
+    """
+    logarithm, product, erased = _cumulate(beta)
+    kept = torch.where(erased, product, logarithm.exp())
+    return torch.cat([kept.new_ones(1), kept]).to(beta.dtype)
+
+
+def noise(beta: Tensor) -> Tensor:
+    r"""Noise after each step, accurate where it is tiny: no difference of near equals is taken.
+
+    .. math:: \bar\beta_t = -\mathrm{expm1} \sum_{s \le t} \log(1 - \beta_s), \qquad
+       \bar\beta_0 = 0
+
+    Args:
+        beta: rates, ``(T,)``.
+
+    Returns:
+        ``(T + 1,)`` in beta's dtype; exactly 1 from the first rate of 1 on.
+
+    Raises:
+        ValueError: beta is not a vector of rates in (0, 1].
+
+    Source: :eq:`forward-marginal`.
+
+    >>> noise(torch.full((3,), 1e-20, dtype=torch.float64))[1:]
+    tensor([1.0000e-20, 2.0000e-20, 3.0000e-20], dtype=torch.float64)
+    """
+    logarithm, product, erased = _cumulate(beta)
+    lost = torch.where(erased, 1 - product, -torch.expm1(logarithm))
+    return torch.cat([lost.new_zeros(1), lost]).to(beta.dtype)
+
+
+def check_rates(beta: Tensor) -> Tensor:
+    """Return beta if it is a vector ``(T,)`` of rates in (0, 1].
+
+    Raises:
+        ValueError: wrong type, shape or dtype, or a rate that is not in (0, 1] (NaN included).
+    """
+    if not isinstance(beta, Tensor) or not beta.is_floating_point():
+        came = beta.dtype if isinstance(beta, Tensor) else type(beta).__name__
+        raise ValueError(f"beta must be a floating point tensor, got {came}")
+    if beta.ndim != 1 or len(beta) == 0:
+        raise ValueError(f"beta must have shape (T,) with T >= 1, got {tuple(beta.shape)}")
+    wrong = ~((beta > 0) & (beta <= 1))
+    if wrong.any():
+        t = int(wrong.int().argmax()) + 1
+        raise ValueError(f"beta must lie in (0, 1], got beta_{t} = {beta[t - 1].item()}")
+    return beta
+
+
+def _cumulate(beta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Log of the signal without the rates of 1, the plain product, and where it has met one."""
+    rate = check_rates(beta).double()
+    one = rate == 1
+    logarithm = torch.log1p(-torch.where(one, 0.0, rate)).cumsum(0)
+    return logarithm, (1 - rate).cumprod(0), one.cumsum(0) > 0
+
+
+def _check_steps(T: int) -> None:
+    if not isinstance(T, int) or T < 1:
+        raise ValueError(f"T must be an integer >= 1, got {T!r}")
