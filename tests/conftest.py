@@ -1,7 +1,10 @@
 import pytest
 import torch
+from hypothesis import settings
 
 torch.set_num_threads(1)
+settings.register_profile("dpm", deadline=None, derandomize=True, database=None)
+settings.load_profile("dpm")
 
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.skipif(

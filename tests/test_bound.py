@@ -88,6 +88,21 @@ def test_chain_of_one_step(generator):
     torch.testing.assert_close(terms.K_exact, dpm.null_log_likelihood(kernel, x0))
 
 
+@pytest.mark.parametrize("last", [0.6, 1.0])
+def test_gradient_of_the_bound_in_the_rates(last, generator):
+    """With frozen noise, dK/dbeta is the finite difference, also before a last rate of 1."""
+    x0 = scaled(6, 2, generator)
+    law = dpm.GaussianLaw(torch.zeros(2).double(), torch.tensor([0.25, 1.75]).double())
+
+    def K(head):
+        kernel = dpm.GaussianKernel(torch.cat([head, head.new_tensor([last])]))
+        model = dpm.ReverseProcess(kernel, law.reversal(kernel))
+        return dpm.bound(model, x0, generator=torch.Generator().manual_seed(1)).K_exact.sum()
+
+    head = torch.tensor([0.05, 0.2, 0.4]).double().requires_grad_()
+    assert torch.autograd.gradcheck(K, (head,))
+
+
 def test_divergence_closed_forms(generator):
     """The divergences are the formulas of the page."""
     m, s, u, v = torch.rand(4, 5, generator=generator, dtype=torch.float64) + 0.1
