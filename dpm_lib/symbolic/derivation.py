@@ -17,6 +17,7 @@ from sympy import Expr, Product, Sum, Symbol
 from dpm_lib.symbolic import language as lang
 from dpm_lib.symbolic.printing import latex, ordered_terms
 from dpm_lib.symbolic.worlds import World
+from dpm_lib.symbolic.worlds.base import Env
 
 __all__ = ["Derivation", "Induction", "Step", "Unproved", "at_least", "equals"]
 
@@ -69,6 +70,7 @@ class Derivation:
     ) -> None:
         self.start, self.steps, self._worlds = sp.sympify(start), steps, worlds
         self.steps_from = steps_from
+        self._known: dict[Any, Any] = {}
         lines = [self.start, *(step.expression for step in steps)]
         for world in worlds:
             for before, step in zip(lines, steps, strict=False):
@@ -98,11 +100,17 @@ class Derivation:
         for pair in _instances((left, right), world.T, self.steps_from):
             states = sorted({v for side in pair for v in lang.free_states(side)}, key=str)
             for env in world.assignments(states):
-                a, b = (world.value(side, env) for side in pair)
+                a, b = (self._value(world, side, env) for side in pair)
                 if a != b:
                     gap = abs(a.at(world.point) - b.at(world.point))
                     worst = gap if worst is None else max(gap, worst)
         return worst
+
+    def _value(self, world: World, side: Expr, env: Env) -> Any:
+        key = (world.name, side, frozenset(env.items()))
+        if key not in self._known:  # a line is compared with both its neighbours and with mutants
+            self._known[key] = world.value(side, env)
+        return self._known[key]
 
     def latex(self) -> str:
         """The derivation as one aligned block."""
@@ -197,7 +205,8 @@ def _aligned(start: Expr, steps: Sequence[Step]) -> str:
     lead = latex(start)
     rows = []
     if _width(lead) > 28:
-        rows.append(f"&{lead}")
+        first, *more = _broken(start)
+        rows += [f"&{first}", *(f"&\\qquad {line}" for line in more)]
         lead = ""
     for step in steps:
         reason = f"\\small\\text{{({step.reason})}}"
