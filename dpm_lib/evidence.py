@@ -247,7 +247,7 @@ def implementations() -> dict[str, list[str]]:
                 members += [(f"{name}.{k}", v) for k, v in vars(thing).items() if k[0] != "_"]
             for path, member in members:
                 for key in re.findall(r":eq:`([a-z-]+)`", inspect.getdoc(member) or ""):
-                    names = found.setdefault(key, [])
+                    names = found.setdefault(key, []) if key in EQUATIONS else []
                     if f"{info.name}.{path}" not in names:
                         names.append(f"{info.name}.{path}")
     return found
