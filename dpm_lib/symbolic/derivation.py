@@ -107,7 +107,7 @@ class Derivation:
         return worst
 
     def _value(self, world: World, side: Expr, env: Env) -> Any:
-        key = (world.name, side, frozenset(env.items()))
+        key = (id(world), side, frozenset(env.items()))
         if key not in self._known:  # a line is compared with both its neighbours and with mutants
             self._known[key] = world.value(side, env)
         return self._known[key]
