@@ -149,12 +149,13 @@ class Gaussian:
         )
 
     def __eq__(self, other: object) -> bool:
+        """Equal exactly if the constants agree; else up to a sign, which the world decides."""
         if not isinstance(other, Gaussian) or self.quadratic != other.quadratic:
             return False
         if self.polynomial.logs or other.polynomial.logs:
             return self.constant == other.constant and self.polynomial == other.polynomial
-        if self.polynomial == other.polynomial:
-            return self.constant == other.constant
+        if self.polynomial == other.polynomial or self.constant == other.constant:
+            return self.polynomial == other.polynomial and self.constant == other.constant
         if self.polynomial.rational == 0 or other.polynomial.rational == 0:
             return False
         mine, theirs = self.polynomial.log(), other.polynomial.log()

@@ -99,7 +99,7 @@ class Derivation:
             states = sorted({v for side in pair for v in lang.free_states(side)}, key=str)
             for env in world.assignments(states):
                 a, b = (world.value(side, env) for side in pair)
-                if a != b:
+                if not world.same(a, b):
                     gap = abs(a.at(world.point) - b.at(world.point))
                     worst = gap if worst is None else max(gap, worst)
         return worst
