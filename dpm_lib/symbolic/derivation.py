@@ -199,12 +199,14 @@ def _aligned(start: Expr, steps: Sequence[Step]) -> str:
     if _width(lead) > 28:
         rows.append(f"&{lead}")
         lead = ""
+    indent = _width(lead)
     for step in steps:
         reason = f"\\small\\text{{({step.reason})}}"
         lines = _broken(step.expression)
         rows.append(f"{lead}&{step.relation} {lines[0]}")
         rows += [f"&\\qquad {line}" for line in lines[1:]]
-        if _width(lead + lines[-1]) + len(step.reason) > 66:
+        quads = 6 * (len(lines) > 1)
+        if indent + quads + _width(lines[-1]) + len(step.reason) > 70:
             rows.append(f"&\\qquad {reason}")
         else:
             rows[-1] += f" \\quad {reason}"
