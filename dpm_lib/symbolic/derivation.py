@@ -101,7 +101,7 @@ class Derivation:
             states = sorted({v for side in pair for v in lang.free_states(side)}, key=str)
             for env in world.assignments(states):
                 a, b = (self._value(world, side, env) for side in pair)
-                if a != b:
+                if not world.same(a, b):
                     gap = abs(a.at(world.point) - b.at(world.point))
                     worst = gap if worst is None else max(gap, worst)
         return worst
@@ -208,12 +208,14 @@ def _aligned(start: Expr, steps: Sequence[Step]) -> str:
         first, *more = _broken(start)
         rows += [f"&{first}", *(f"&\\qquad {line}" for line in more)]
         lead = ""
+    indent = _width(lead)
     for step in steps:
         reason = f"\\small\\text{{({step.reason})}}"
         lines = _broken(step.expression)
         rows.append(f"{lead}&{step.relation} {lines[0]}")
         rows += [f"&\\qquad {line}" for line in lines[1:]]
-        if _width(lead + lines[-1]) + len(step.reason) > 66:
+        quads = 6 * (len(lines) > 1)
+        if indent + quads + _width(lines[-1]) + len(step.reason) > 70:
             rows.append(f"&\\qquad {reason}")
         else:
             rows[-1] += f" \\quad {reason}"

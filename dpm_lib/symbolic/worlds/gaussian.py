@@ -152,6 +152,10 @@ class GaussianChain(World):
         """States stay symbolic here: there is one assignment, and it is empty."""
         yield {}
 
+    def same(self, a: Gaussian, b: Gaussian) -> bool:
+        """Whether two values are equal; where their forms differ the generic point has the sign."""
+        return a == b and a.polynomial.at(self.point) * b.polynomial.at(self.point) >= 0
+
     @property
     def point(self) -> list[float]:
         """A fixed generic point: rates inside (0, 1), a positive variance, real states."""
