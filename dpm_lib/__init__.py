@@ -1,6 +1,6 @@
 r"""Diffusion probabilistic models, derived and verified."""
 
-from dpm_lib import forward, schedules
+from dpm_lib import data, exact, forward, networks, schedules
 from dpm_lib.bound import (
     Bound,
     Estimate,
@@ -13,7 +13,10 @@ from dpm_lib.bound import (
     second_moment,
     trajectory_bound,
 )
+from dpm_lib.data import digits, swiss_roll
+from dpm_lib.evaluation import evaluate
 from dpm_lib.evidence import check, ledger, library_version, prove, rounding
+from dpm_lib.exact import GaussianLaw, MixtureLaw, PatternLaw
 from dpm_lib.kernels import BinomialKernel, GaussianKernel, Kernel, draw
 from dpm_lib.likelihood import (
     LogLikelihood,
@@ -24,13 +27,16 @@ from dpm_lib.likelihood import (
     log_weights,
     null_log_likelihood,
 )
+from dpm_lib.networks import MLPNetwork, RBFNetwork, binomial_head, gaussian_head
 from dpm_lib.reverse import ClosedForm, ReverseProcess, identity_network
+from dpm_lib.training import fit
 
 __all__ = [
-    "BinomialKernel", "Bound", "ClosedForm", "Estimate", "GaussianKernel", "Kernel",
-    "LogLikelihood", "ReverseProcess", "bits", "bound", "check", "correction", "divergence",
-    "draw", "draw_log_weights", "edge_term", "forward", "identity_network", "ledger",
-    "library_version", "log_likelihood", "log_weight_terms", "log_weights", "null_log_likelihood",
-    "prior_term", "prove", "rounding", "sampled_bound", "schedules", "second_moment",
-    "trajectory_bound",
+    "BinomialKernel", "Bound", "ClosedForm", "Estimate", "GaussianKernel", "GaussianLaw",
+    "Kernel", "LogLikelihood", "MLPNetwork", "MixtureLaw", "PatternLaw", "RBFNetwork",
+    "ReverseProcess", "binomial_head", "bits", "bound", "check", "correction", "data", "digits",
+    "divergence", "draw", "draw_log_weights", "edge_term", "evaluate", "exact", "fit", "forward",
+    "gaussian_head", "identity_network", "ledger", "library_version", "log_likelihood",
+    "log_weight_terms", "log_weights", "networks", "null_log_likelihood", "prior_term", "prove",
+    "rounding", "sampled_bound", "schedules", "second_moment", "swiss_roll", "trajectory_bound",
 ]  # fmt: skip

@@ -44,7 +44,6 @@ class Kernel(ABC):
         self.T = len(beta)
         self.alpha_bar = schedules.signal(beta)
         self.beta_bar = schedules.noise(beta)
-        self._beta = torch.cat([beta.new_zeros(1), beta])  # _beta[t] is the rate of step t
 
     @abstractmethod
     def prior(self, shape: Sequence[int]) -> Independent:
@@ -84,7 +83,10 @@ class Kernel(ABC):
         return x0
 
     def at(self, values: Tensor, t: Steps, x: Tensor) -> Tensor:
-        """Entries t of a table ``(T + 1,)``, shaped to multiply the states x ``(B, *event)``."""
+        """Entries t of a table, shaped to multiply the states x ``(B, *event)``.
+
+        A table of cumulative quantities has index t; one of steps, such as beta, index t - 1.
+        """
         picked = values[t]
         return picked if isinstance(t, int) else picked.reshape(-1, *[1] * (x.ndim - 1))
 

@@ -62,7 +62,7 @@ class BinomialKernel(Kernel):
         paper eq. 2 and Table App.1.
         """
         self._check(t, x_prev=x_prev)
-        beta = self.at(self._beta, t, x_prev)
+        beta = self.at(self.beta, t - 1, x_prev)
         return _bernoulli((1 - beta) * x_prev + self.rate * beta)
 
     def marginal(self, x0: Tensor, t: Steps) -> Independent:
@@ -103,7 +103,7 @@ class BinomialKernel(Kernel):
         """
         self._check(t, first=2, x0=x0, xt=xt)
         m = self._rate_after(x0, t - 1)
-        beta = self.at(self._beta, t, xt)
+        beta = self.at(self.beta, t - 1, xt)
         fresh = beta * (self.rate * xt + (1 - self.rate) * (1 - xt))  # drawn anew, and equal to xt
         one = m * (fresh + (1 - beta) * xt)
         zero = (1 - m) * (fresh + (1 - beta) * (1 - xt))

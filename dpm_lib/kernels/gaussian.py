@@ -13,7 +13,7 @@ from torch.distributions import Independent, Normal
 
 from dpm_lib.kernels.base import Kernel, Steps
 
-__all__ = ["GaussianKernel"]
+__all__ = ["GaussianKernel", "root"]
 
 
 class GaussianKernel(Kernel):
@@ -34,10 +34,10 @@ class GaussianKernel(Kernel):
 
     def __init__(self, beta: Tensor) -> None:
         super().__init__(beta)
-        self._sqrt_alpha = _root(1 - self._beta)
-        self._sqrt_beta = _root(self._beta)
-        self._sqrt_alpha_bar = _root(self.alpha_bar)
-        self._sqrt_beta_bar = _root(self.beta_bar)
+        self._sqrt_alpha = root(1 - beta)
+        self._sqrt_beta = beta.sqrt()
+        self._sqrt_alpha_bar = root(self.alpha_bar)
+        self._sqrt_beta_bar = root(self.beta_bar)
 
     def prior(self, shape: Sequence[int]) -> Independent:
         r"""Prior :math:`\pi = \mathcal N(0, I)` on states of a shape that includes the batch.
@@ -63,8 +63,8 @@ class GaussianKernel(Kernel):
         paper eq. 2 and Table App.1.
         """
         self._check(t, x_prev=x_prev)
-        mean = self.at(self._sqrt_alpha, t, x_prev) * x_prev
-        return _normal(mean, self.at(self._sqrt_beta, t, x_prev))
+        mean = self.at(self._sqrt_alpha, t - 1, x_prev) * x_prev
+        return _normal(mean, self.at(self._sqrt_beta, t - 1, x_prev))
 
     def marginal(self, x0: Tensor, t: Steps) -> Independent:
         r"""Many forward steps in one.
@@ -106,9 +106,9 @@ class GaussianKernel(Kernel):
         """
         self._check(t, first=2, x0=x0, xt=xt)
         bar, bar_prev = self.at(self.beta_bar, t, x0), self.at(self.beta_bar, t - 1, x0)
-        beta = self.at(self._beta, t, x0)
+        beta = self.at(self.beta, t - 1, x0)
         mean = self.at(self._sqrt_alpha_bar, t - 1, x0) * (beta / bar) * x0
-        mean = mean + self.at(self._sqrt_alpha, t, xt) * (bar_prev / bar) * xt
+        mean = mean + self.at(self._sqrt_alpha, t - 1, xt) * (bar_prev / bar) * xt
         return _normal(mean, (bar_prev / bar * beta).sqrt())
 
 
@@ -117,7 +117,11 @@ def _normal(mean: Tensor, scale: Tensor) -> Independent:
     return Independent(Normal(mean, scale, validate_args=False), mean.ndim - 1, validate_args=False)
 
 
-def _root(x: Tensor) -> Tensor:
-    """Square root, with derivative 0 at 0."""
+def root(x: Tensor) -> Tensor:
+    """Square root, with derivative 0 at 0.
+
+    >>> root(torch.tensor([0.0, 4.0]))
+    tensor([0., 2.])
+    """
     zero = x == 0
     return torch.where(zero, 0.0, torch.where(zero, 1.0, x).sqrt())

@@ -1,0 +1,54 @@
+r""":math:`x = (g + u - a) / b` with grey level g, :math:`u \sim U[-\frac12, \frac12]`: 8x8 digits.
+
+The 1797 digits that scikit-learn carries, so nothing is fetched.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Digits", "digits"]
+
+TRAIN = 1500
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Scaled digits.
+
+    Attributes:
+        train: training part, ``(1500, 64)``, second moment 1.
+        test: held-out part, ``(297, 64)``.
+        shift: subtracted from the dequantised grey levels.
+        scale: they are then divided by this; also the inverse width of a grey level.
+        shape: (8, 8), to draw an example.
+    """
+
+    train: Tensor
+    test: Tensor
+    shift: float
+    scale: float
+    shape: tuple[int, int] = (8, 8)
+
+
+def digits(*, dtype: torch.dtype = torch.float64, generator: torch.Generator) -> Digits:
+    r"""8x8 digits with 17 grey levels, dequantised by uniform noise one level wide.
+
+    One shift and one scale, both from the training part, give it mean 0 and second moment 1 per
+    dimension.  The split is fixed; the noise comes from the generator (on the CPU).
+
+    Raises:
+        ImportError: scikit-learn is missing.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise ImportError("digits needs scikit-learn: pip install 'dpm_lib[data]'") from error
+    grey = torch.from_numpy(load_digits().data)
+    order = torch.randperm(len(grey), generator=torch.Generator().manual_seed(0))
+    x = grey[order] + torch.rand(grey.shape, generator=generator, dtype=grey.dtype) - 0.5
+    shift = x[:TRAIN].mean()
+    scale = (x[:TRAIN] - shift).square().mean().sqrt()
+    x = ((x - shift) / scale).to(dtype)
+    return Digits(x[:TRAIN], x[TRAIN:], shift.item(), scale.item())

@@ -1,0 +1,143 @@
+r""":math:`q(x^{(0)}) = \mathcal N(m, v_0)`, data for which the whole chain stays Gaussian."""
+
+import torch
+from torch import Tensor
+from torch.distributions import Independent, Normal
+
+from dpm_lib.exact.law import Law, check_step
+from dpm_lib.kernels import GaussianKernel, Kernel, Steps
+from dpm_lib.kernels.gaussian import root
+from dpm_lib.reverse import ClosedForm
+
+__all__ = ["GaussianLaw"]
+
+
+class GaussianLaw(Law):
+    r"""Gaussian data with a diagonal covariance.
+
+    Args:
+        mean: :math:`m`, of the event's shape.
+        variance: :math:`v_0 > 0`, of the event's shape.
+
+    Raises:
+        ValueError: the shapes differ, or a variance is not positive.
+    """
+
+    def __init__(self, mean: Tensor, variance: Tensor) -> None:
+        if mean.shape != variance.shape:
+            raise ValueError(
+                f"mean and variance must have one shape, got {tuple(mean.shape)} "
+                f"and {tuple(variance.shape)}"
+            )
+        if not (variance > 0).all():
+            raise ValueError(f"variance must be positive, got {variance.min().item()}")
+        self.mean, self.variance = mean, variance
+        self.event_shape = mean.shape
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Draw n examples, ``(n, *event)``."""
+        noise = torch.randn(
+            n, *self.event_shape, generator=generator, dtype=self.mean.dtype,
+            device=self.mean.device,
+        )  # fmt: skip
+        return self.mean + self.variance.sqrt() * noise
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log density of data, ``(n,)``, nats."""
+        return normal(self.mean, self.variance, len(self.event_shape)).log_prob(x)
+
+    def marginal(self, kernel: Kernel, t: int) -> Independent:
+        r"""Law after t = 1 … T steps, with no batch.
+
+        .. math:: q(x^{(t)}) = \mathcal N(\sqrt{\bar\alpha_t}\, m, v_t), \qquad
+           v_t = \bar\alpha_t v_0 + \bar\beta_t
+
+        Source: :eq:`forward-marginal`.
+        """
+        return normal(*self._moments(kernel, check_step(kernel, t)), len(self.event_shape))
+
+    def reversal(self, kernel: Kernel) -> ClosedForm:
+        r"""Network that gives the exact reversal, itself Gaussian.
+
+        .. math:: q(x^{(t-1)} \mid x^{(t)}) = \mathcal N\Big(
+           m_{t-1} + \frac{\sqrt{1-\beta_t}\, v_{t-1}}{v_t} (x^{(t)} - m_t),\
+           \frac{v_{t-1}}{v_t} \beta_t \Big), \qquad m_t = \sqrt{\bar\alpha_t}\, m
+
+        Source: :eq:`gaussian-reversal`, :eq:`exact-reversal`, :eq:`optimal-reversal`,
+        paper eq. 15.
+        """
+        gaussian_only(kernel)
+
+        def formula(xt: Tensor, t: Steps) -> Independent:
+            gain, shift, spread = reversed_step(kernel, xt, t, self.mean, self.variance)
+            return normal(gain * xt + shift, spread, len(self.event_shape))
+
+        return ClosedForm(self.event_shape, formula)
+
+    def entropy(self, kernel: Kernel, t: int) -> Tensor:
+        r"""Entropy after t = 1 … T steps, :math:`\frac12 \sum \log(2\pi e\, v_t)`, nats."""
+        return self.marginal(kernel, t).entropy()
+
+    def model_law(self, kernel: Kernel) -> "GaussianLaw":
+        r"""Law of the data that the model with exactly reversed steps draws, in closed form.
+
+        The chain starts at :math:`\mathcal N(0, 1)`, takes the steps T … 2 of :meth:`reversal` and
+        the fixed edge step; each is linear, so mean and variance are carried along exactly.
+
+        Source: :eq:`model-marginal`, :eq:`reverse-trajectory`, paper eqs. 5 and 6.
+        """
+        gaussian_only(kernel)
+        mean, variance = torch.zeros_like(self.mean), torch.ones_like(self.variance)
+        for t in range(kernel.T, 1, -1):
+            gain, shift, spread = reversed_step(kernel, mean, t, self.mean, self.variance)
+            mean, variance = gain * mean + shift, gain**2 * variance + spread
+        keep = 1 - kernel.beta[0]
+        return GaussianLaw(keep.sqrt() * mean, keep * variance + kernel.beta[0])
+
+    def log_likelihood(self, data: "GaussianLaw") -> Tensor:
+        r"""Expected log density of data from another Gaussian law, a scalar, nats.
+
+        .. math:: L = \int q(x) \log p(x)\, dx
+
+        Source: :eq:`log-likelihood`, paper eq. 10.
+        """
+        square = data.variance + (data.mean - self.mean) ** 2
+        terms = torch.log(2 * torch.pi * self.variance) + square / self.variance
+        return -0.5 * terms.sum()
+
+    def _moments(self, kernel: Kernel, t: int) -> tuple[Tensor, Tensor]:
+        gaussian_only(kernel)
+        kept, lost = kernel.alpha_bar[t], kernel.beta_bar[t]
+        return root(kept) * self.mean, kept * self.variance + lost
+
+
+def reversed_step(
+    kernel: Kernel, xt: Tensor, t: Steps, mean: Tensor, variance: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Reversal of step t for Gaussian data: gain and shift of its mean, and its variance.
+
+    The mean is gain * xt + shift; mean and variance of the data broadcast against xt.
+    """
+    kept, lost = kernel.at(kernel.alpha_bar, t, xt), kernel.at(kernel.beta_bar, t, xt)
+    kept_prev = kernel.at(kernel.alpha_bar, t - 1, xt)
+    lost_prev = kernel.at(kernel.beta_bar, t - 1, xt)
+    beta = kernel.at(kernel.beta, t - 1, xt)
+    ratio = (kept_prev * variance + lost_prev) / (kept * variance + lost)
+    gain = root(1 - beta) * ratio
+    return gain, (root(kept_prev) - gain * root(kept)) * mean, beta * ratio
+
+
+def normal(mean: Tensor, variance: Tensor, events: int) -> Independent:
+    """Normals with the event over the last axes."""
+    scale = variance.sqrt().expand_as(mean)
+    return Independent(Normal(mean, scale, validate_args=False), events, validate_args=False)
+
+
+def gaussian_only(kernel: Kernel) -> None:
+    """Refuse another kernel.
+
+    Raises:
+        ValueError: it is no Gaussian kernel.
+    """
+    if not isinstance(kernel, GaussianKernel):
+        raise ValueError(f"kernel must be a GaussianKernel, got {type(kernel).__name__}")

@@ -1,0 +1,69 @@
+r""":math:`K^* = -H_q(X^{(1)}) + H_q(X^{(T)}) - H_p(X^{(T)})`, and what every known law offers."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from dpm_lib.kernels import Kernel
+from dpm_lib.reverse import ClosedForm
+
+__all__ = ["Law"]
+
+ELEMENTS = 2**22
+"""How many numbers one chunk of a density may hold."""
+
+
+class Law(ABC):
+    """A data law whose chain is known: marginals, exact reversal, entropies, best bound."""
+
+    event_shape: torch.Size
+
+    @abstractmethod
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Draw n examples, ``(n, *event)``."""
+
+    @abstractmethod
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log probability of data, ``(n,)``, nats."""
+
+    @abstractmethod
+    def marginal(self, kernel: Kernel, t: int) -> Distribution:
+        """Law of the state after t = 1 … T steps, with no batch."""
+
+    @abstractmethod
+    def reversal(self, kernel: Kernel) -> ClosedForm:
+        r"""Network that gives the exact reversal, :math:`q(x^{(t-1)} \mid x^{(t)})`."""
+
+    @abstractmethod
+    def entropy(self, kernel: Kernel, t: int) -> Tensor:
+        r"""Entropy of the state after t = 1 … T steps, :math:`H_q(X^{(t)})`, a scalar, nats."""
+
+    def optimum(self, kernel: Kernel) -> Tensor:
+        r"""Largest bound that any reverse process reaches, on average over data, a scalar, nats.
+
+        .. math:: K^* = -H_q(X^{(1)}) + H_q(X^{(T)}) - H_p(X^{(T)})
+
+        Source: :eq:`optimal-bound`.
+        """
+        prior = kernel.prior_entropy(self.event_shape)
+        return self.entropy(kernel, kernel.T) - self.entropy(kernel, 1) - prior
+
+
+def check_step(kernel: Kernel, t: int) -> int:
+    """Return t if it is an int in 1 … T.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(t, int):
+        raise ValueError(f"t must be an int, got {type(t).__name__}")
+    kernel.check_steps(t, 1)
+    return t
+
+
+def chunked_log_prob(law: Distribution, x: Tensor, components: int) -> Tensor:
+    """Log probability of the rows of x under a mixture, in chunks that fit in memory."""
+    rows = max(1, ELEMENTS // (components * x[0].numel()))
+    return torch.cat([law.log_prob(chunk) for chunk in x.split(rows)])

@@ -1,0 +1,150 @@
+r""":math:`q(x^{(0)}) = \sum_k w_k\, \mathcal N(x^{(0)}; m_k, v_k I)`, Gaussian mixtures."""
+
+import torch
+from torch import Tensor
+from torch.distributions import Categorical, Independent, MixtureSameFamily
+
+from dpm_lib.exact.gaussian import gaussian_only, normal, reversed_step
+from dpm_lib.exact.law import Law, check_step, chunked_log_prob
+from dpm_lib.kernels import Kernel, Steps
+from dpm_lib.kernels.draw import check_generator
+from dpm_lib.kernels.gaussian import root
+from dpm_lib.reverse import ClosedForm
+
+__all__ = ["MixtureLaw"]
+
+REACH = 9.0
+SPACING = 0.25
+"""The grid of the entropy: how far it reaches beyond the means, and its spacing, in std."""
+POINTS = 2**23
+
+
+class MixtureLaw(Law):
+    r"""A mixture of M isotropic Gaussians in d dimensions.
+
+    Args:
+        weights: :math:`w_k > 0`, ``(M,)``; scaled to sum to 1.
+        means: :math:`m_k`, ``(M, d)``.
+        variance: :math:`v_k > 0`, a scalar or ``(M,)``.
+
+    Raises:
+        ValueError: shapes do not match, or a weight or variance is not positive.
+    """
+
+    def __init__(self, weights: Tensor, means: Tensor, variance: Tensor) -> None:
+        if means.ndim != 2 or weights.shape != means.shape[:1]:
+            raise ValueError(
+                f"weights and means must be (M,) and (M, d), got {tuple(weights.shape)} "
+                f"and {tuple(means.shape)}"
+            )
+        if variance.ndim and variance.shape != weights.shape:
+            raise ValueError(f"variance must be a scalar or (M,), got {tuple(variance.shape)}")
+        if not (weights > 0).all() or not (variance > 0).all():
+            raise ValueError("weights and variance must be positive")
+        self.weights = weights / weights.sum()
+        self.means = means
+        self.variance = variance.expand(len(weights))
+        self.event_shape = means.shape[1:]
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Draw n examples, ``(n, d)``: a component, then a point of it."""
+        check_generator(generator, self.means.device)
+        k = torch.multinomial(self.weights, n, replacement=True, generator=generator)
+        noise = torch.randn(
+            n, *self.event_shape, generator=generator, dtype=self.means.dtype,
+            device=self.means.device,
+        )  # fmt: skip
+        return self.means[k] + self.variance[k, None].sqrt() * noise
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log density of data, ``(n,)``, nats."""
+        return chunked_log_prob(self._mixture(self.means, self.variance), x, len(self.weights))
+
+    def marginal(self, kernel: Kernel, t: int) -> MixtureSameFamily:
+        r"""Law after t = 1 … T steps, with no batch: still a mixture of M Gaussians.
+
+        .. math:: q(x^{(t)}) = \sum_k w_k\, \mathcal N(x^{(t)};
+           \sqrt{\bar\alpha_t}\, m_k, (\bar\alpha_t v_k + \bar\beta_t) I)
+
+        Source: :eq:`forward-marginal`.
+        """
+        gaussian_only(kernel)
+        kept, lost = kernel.alpha_bar[check_step(kernel, t)], kernel.beta_bar[t]
+        return self._mixture(root(kept) * self.means, kept * self.variance + lost)
+
+    def reversal(self, kernel: Kernel) -> ClosedForm:
+        r"""Network that gives the exact reversal, again a mixture.
+
+        .. math:: q(x^{(t-1)} \mid x^{(t)}) = \sum_k P(k \mid x^{(t)})\, q_k(x^{(t-1)} \mid x^{(t)})
+
+        with the reversal :math:`q_k` of each Gaussian and its responsibility
+        :math:`P(k \mid x^{(t)}) \propto w_k\, q_k(x^{(t)})`.
+
+        Source: :eq:`exact-reversal`, :eq:`optimal-reversal`, paper eq. 15.
+        """
+        gaussian_only(kernel)
+
+        def formula(xt: Tensor, t: Steps) -> MixtureSameFamily:
+            x, variance = xt[:, None], self.variance[:, None]
+            kept, lost = kernel.at(kernel.alpha_bar, t, x), kernel.at(kernel.beta_bar, t, x)
+            components = normal(
+                (root(kept) * self.means).expand(len(x), -1, -1), kept * variance + lost, 1
+            )
+            logits = self.weights.log() + components.log_prob(x)
+            gain, shift, spread = reversed_step(kernel, x, t, self.means, variance)
+            return _mix(logits, normal(gain * x + shift, spread, 1))
+
+        return ClosedForm(self.event_shape, formula)
+
+    def moment_matched(self, kernel: Kernel) -> ClosedForm:
+        r"""Network of the best Gaussian steps: conditional mean and variance of each coordinate.
+
+        .. math:: p(x^{(t-1)} \mid x^{(t)}) = \mathcal N\big(E_q[x^{(t-1)} \mid x^{(t)}],\
+           \mathrm{diag}\, \mathrm{Var}_q[x^{(t-1)} \mid x^{(t)}]\big)
+
+        Source: :eq:`optimal-reversal`, paper eq. 15.
+        """
+        exact = self.reversal(kernel)
+
+        def formula(xt: Tensor, t: Steps) -> Independent:
+            law = exact(xt, t)
+            return normal(law.mean, law.variance, 1)
+
+        return ClosedForm(self.event_shape, formula)
+
+    def entropy(self, kernel: Kernel, t: int) -> Tensor:
+        r"""Entropy after t = 1 … T steps by quadrature on a grid, d = 1 or 2, a scalar, nats.
+
+        .. math:: H_q(X^{(t)}) = -\int q(x^{(t)}) \log q(x^{(t)})\, dx^{(t)}
+
+        Raises:
+            ValueError: d > 2, or the components are so narrow that the grid would not fit.
+        """
+        d = self.event_shape[0]
+        if d > 2:
+            raise ValueError(f"entropy needs d <= 2 for its grid, got d = {d}")
+        law = self.marginal(kernel, t)
+        means, std = law.component_distribution.mean, law.component_distribution.stddev
+        reach, h = REACH * std.max(), SPACING * std.min().item()
+        low, high = (means.amin(0) - reach).tolist(), (means.amax(0) + reach).tolist()
+        sides = [int((b - a) / h) + 2 for a, b in zip(low, high, strict=True)]
+        if torch.tensor(sides).prod() > POINTS:
+            raise ValueError(
+                f"entropy needs a grid of {sides} points, more than {POINTS}: variance too small"
+            )
+        axes = [
+            a + h * torch.arange(n, dtype=self.means.dtype, device=self.means.device)
+            for a, n in zip(low, sides, strict=True)
+        ]
+        grid = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d)
+        log_q = chunked_log_prob(law, grid, len(self.weights))
+        return -(log_q.exp() * log_q).sum() * h**d
+
+    def _mixture(self, means: Tensor, variance: Tensor) -> MixtureSameFamily:
+        return _mix(self.weights.log(), normal(means, variance[:, None], 1))
+
+
+def _mix(logits: Tensor, components: Independent) -> MixtureSameFamily:
+    return MixtureSameFamily(
+        Categorical(logits=logits, validate_args=False), components, validate_args=False
+    )

@@ -1,0 +1,126 @@
+r""":math:`q(x^{(0)}) = \sum_k w_k [x^{(0)} = k]`, a finite set of binary patterns."""
+
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, Categorical, Independent, MixtureSameFamily
+
+from dpm_lib.exact.law import Law, check_step, chunked_log_prob
+from dpm_lib.kernels import BinomialKernel, Kernel, Steps
+from dpm_lib.kernels.draw import check_generator
+from dpm_lib.reverse import ClosedForm
+
+__all__ = ["PatternLaw"]
+
+BITS = 20
+"""The longest patterns whose states are enumerated."""
+
+
+class PatternLaw(Law):
+    r"""M binary patterns of length d, each with a probability.
+
+    Args:
+        patterns: 0 or 1 in floating point, ``(M, d)``, all different.
+        weights: :math:`w_k > 0`, ``(M,)``; scaled to sum to 1.
+
+    Raises:
+        ValueError: shapes do not match, a pattern is not binary or appears twice, or a weight is
+            not positive.
+    """
+
+    def __init__(self, patterns: Tensor, weights: Tensor) -> None:
+        if patterns.ndim != 2 or weights.shape != patterns.shape[:1]:
+            raise ValueError(
+                f"patterns and weights must be (M, d) and (M,), got {tuple(patterns.shape)} "
+                f"and {tuple(weights.shape)}"
+            )
+        if not ((patterns == 0) | (patterns == 1)).all():
+            raise ValueError("patterns must be 0 or 1 everywhere")
+        if len(patterns.unique(dim=0)) < len(patterns):
+            raise ValueError("patterns must all be different")
+        if not (weights > 0).all():
+            raise ValueError("weights must be positive")
+        self.patterns, self.weights = patterns, weights / weights.sum()
+        self.event_shape = patterns.shape[1:]
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Draw n examples, ``(n, d)``."""
+        check_generator(generator, self.patterns.device)
+        k = torch.multinomial(self.weights, n, replacement=True, generator=generator)
+        return self.patterns[k]
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log probability of data, ``(n,)``, nats: minus infinity for what is no pattern."""
+        same = (x[:, None] == self.patterns).all(-1)
+        return torch.where(same, self.weights, 0.0).sum(-1).log()
+
+    def marginal(self, kernel: Kernel, t: int) -> MixtureSameFamily:
+        r"""Law after t = 1 … T steps, with no batch: a mixture over patterns.
+
+        .. math:: q(x^{(t)}) = \sum_k w_k\, \mathcal B(x^{(t)}; \bar\alpha_t k + \rho\bar\beta_t)
+
+        Source: :eq:`forward-marginal-binomial`.
+        """
+        _binomial_only(kernel)
+        components = kernel.marginal(self.patterns, check_step(kernel, t))
+        return _mix(self.weights.log(), components)
+
+    def reversal(self, kernel: Kernel) -> ClosedForm:
+        r"""Network that gives the exact reversal, a mixture whose bits are not independent.
+
+        .. math:: q(x^{(t-1)} \mid x^{(t)})
+           = \sum_k P(k \mid x^{(t)})\, q(x^{(t-1)} \mid x^{(t)}, x^{(0)} = k)
+
+        Source: :eq:`exact-reversal`, :eq:`optimal-reversal`, paper eq. 15.
+        """
+        _binomial_only(kernel)
+
+        def formula(xt: Tensor, t: Steps) -> MixtureSameFamily:
+            B, M = len(xt), len(self.weights)
+            x0, x = self.patterns.repeat(B, 1), xt.repeat_interleave(M, 0)
+            s = t if isinstance(t, int) else t.repeat_interleave(M)
+            logits = self.weights.log() + kernel.marginal(x0, s).log_prob(x).view(B, M)
+            rate = kernel.posterior(x0, x, s).base_dist.probs.view(B, M, -1)
+            return _mix(logits, _bits(rate))
+
+        return ClosedForm(self.event_shape, formula)
+
+    def factorised(self, kernel: Kernel) -> ClosedForm:
+        r"""Network of the best independent bits: the conditional marginals of the reversal.
+
+        .. math:: p(x^{(t-1)} \mid x^{(t)}) = \prod_i q(x^{(t-1)}_i \mid x^{(t)})
+
+        Source: :eq:`optimal-reversal`, paper eq. 15.
+        """
+        exact = self.reversal(kernel)
+        return ClosedForm(self.event_shape, lambda xt, t: _bits(exact(xt, t).mean))
+
+    def entropy(self, kernel: Kernel, t: int) -> Tensor:
+        r"""Entropy after t = 1 … T steps, by enumeration of all states, a scalar, nats.
+
+        .. math:: H_q(X^{(t)}) = -\sum_{x} q(x) \log q(x)
+
+        Raises:
+            ValueError: the patterns are longer than 20 bits.
+        """
+        d = self.event_shape[0]
+        if d > BITS:
+            raise ValueError(f"entropy needs d <= {BITS} to enumerate states, got d = {d}")
+        number = torch.arange(2**d, device=self.patterns.device)
+        states = (number[:, None] >> torch.arange(d, device=number.device)) & 1
+        law = self.marginal(kernel, t)
+        log_q = chunked_log_prob(law, states.to(self.patterns.dtype), len(self.weights))
+        return -(log_q.exp() * log_q).sum()
+
+
+def _mix(logits: Tensor, components: Independent) -> MixtureSameFamily:
+    mixture = Categorical(logits=logits, validate_args=False)
+    return MixtureSameFamily(mixture, components, validate_args=False)
+
+
+def _bits(rate: Tensor) -> Independent:
+    return Independent(Bernoulli(rate, validate_args=False), 1, validate_args=False)
+
+
+def _binomial_only(kernel: Kernel) -> None:
+    if not isinstance(kernel, BinomialKernel):
+        raise ValueError(f"kernel must be a BinomialKernel, got {type(kernel).__name__}")

@@ -1,0 +1,96 @@
+r""":math:`h \leftarrow \mathrm{silu}(W h + V g(t))`: a network for vectors that knows the time.
+
+Unlike a readout for each step, it shares all weights over time, so its size does not grow with T.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent
+
+from dpm_lib.kernels import BinomialKernel, GaussianKernel, Kernel, Steps
+from dpm_lib.kernels.draw import check_generator
+from dpm_lib.networks.heads import binomial_head, gaussian_head, linear
+
+__all__ = ["MLPNetwork", "temporal_bumps"]
+
+BUMPS = 16
+
+
+def temporal_bumps(t: Tensor, T: int, count: int) -> Tensor:
+    r"""Smooth bumps over time that sum to 1, ``(B, count)``.
+
+    .. math:: g_j(t) = \frac{\exp(-(t - \tau_j)^2 / 2w^2)}{\sum_k \exp(-(t - \tau_k)^2 / 2w^2)}
+
+    with centres :math:`\tau_j` evenly over 0 … T and their spacing as width w.
+
+    Args:
+        t: times in floating point, ``(B,)``.
+        T: number of steps.
+        count: number of bumps, at least 2.
+
+    Source: paper eq. 63.
+
+    >>> temporal_bumps(torch.tensor([0.0, 10.0]), 20, 3).sum(1)
+    tensor([1., 1.])
+    """
+    centres = torch.linspace(0, T, count, dtype=t.dtype, device=t.device)
+    width = T / (count - 1)
+    return torch.softmax(-(((t[:, None] - centres) / width) ** 2) / 2, -1)
+
+
+class MLPNetwork(nn.Module):
+    r"""A multilayer perceptron with the time as a bias of each layer, for both kernels.
+
+    .. math:: h_0 = x^{(t)}, \qquad h_l = \mathrm{silu}(W_l h_{l-1} + V_l g(t)), \qquad
+       z = W h + V g(t)
+
+    The last layer starts at 0, so that the untrained network is the identity model.
+
+    Args:
+        kernel: kernel that is reversed; it decides the head.
+        event_shape: shape of one state; it is flattened.
+        hidden: units in each layer.
+        layers: number of hidden layers.
+        generator: source of the initial weights, on the kernel's device.
+
+    Raises:
+        ValueError: the kernel is of another kind, or the generator is on another device.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        event_shape: tuple[int, ...],
+        hidden: int = 128,
+        layers: int = 3,
+        *,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        if not isinstance(kernel, GaussianKernel | BinomialKernel):
+            raise ValueError(f"kernel must be Gaussian or binomial, got {type(kernel).__name__}")
+        check_generator(generator, kernel.beta.device)
+        self.kernel, self.event_shape = kernel, torch.Size(event_shape)
+        d, outputs = self.event_shape.numel(), 2 if isinstance(kernel, GaussianKernel) else 1
+        sizes = [d, *[hidden] * layers, outputs * d]
+        like = kernel.beta.detach()
+        self.state = nn.ModuleList(
+            linear(a, b, like, generator) for a, b in zip(sizes, sizes[1:], strict=False)
+        )
+        self.time = nn.ModuleList(linear(BUMPS, b, like, generator) for b in sizes[1:])
+        for last in (self.state[-1], self.time[-1]):
+            nn.init.zeros_(last.weight)
+
+    def forward(self, xt: Tensor, t: Steps) -> Independent:
+        """Law of the state before xt, ``(B, *event)``, for t = 2 … T, an int or ``(B,)``."""
+        time = torch.full((1,), t, device=xt.device) if isinstance(t, int) else t
+        bumps = temporal_bumps(time.to(xt.dtype), self.kernel.T, BUMPS)
+        h = xt.flatten(1)
+        for i, (state, clock) in enumerate(zip(self.state, self.time, strict=True)):
+            h = state(h) + clock(bumps)
+            if i < len(self.state) - 1:
+                h = nn.functional.silu(h)
+        if isinstance(self.kernel, BinomialKernel):
+            return binomial_head(self.kernel, xt, t, h.view_as(xt))
+        z_mu, z_sigma = h.view(len(xt), 2, *self.event_shape).unbind(1)
+        return gaussian_head(self.kernel, xt, t, z_mu, z_sigma)

@@ -1,0 +1,93 @@
+r""":math:`x^{(0)}, x^{(T/2)}, x^{(T)}` to look at: thin helpers around matplotlib.
+
+Every figure has an opaque light panel, so it is legible on light and dark pages.
+"""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from torch import Tensor
+
+__all__ = ["chain", "curve", "image_grid", "use_style"]
+
+
+def use_style() -> None:
+    """Set the style of all figures of the book."""
+    plt.rcParams.update(
+        {
+            "figure.dpi": 110,
+            "figure.facecolor": "white",
+            "savefig.facecolor": "white",
+            "axes.facecolor": "#fbfbf8",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.color": "#e4e4de",
+            "axes.axisbelow": True,
+            "font.family": "DejaVu Sans",
+            "font.size": 9,
+            "image.cmap": "gray",
+        }
+    )
+
+
+def chain(
+    trajectory_q: Tensor, trajectory_p: Tensor, points: Tensor, drift: Mapping[int, Tensor]
+) -> Figure:
+    r"""Forward chain, reverse chain and drift at t = 0, T/2, T, after the paper's Figure 1.
+
+    Args:
+        trajectory_q: forward states, ``(T + 1, n, 2)``, index t.
+        trajectory_p: reverse states, ``(T + 1, m, 2)``, index t.
+        points: where the drift is drawn, ``(k, 2)``.
+        drift: t to :math:`f_\mu(x, t) - x` at the points, ``(k, 2)``, for each column that has it.
+
+    Source: paper Figure 1.
+    """
+    T = len(trajectory_q) - 1
+    figure, axes = plt.subplots(3, 3, figsize=(7, 7), sharex=True, sharey=True)
+    for column, (t, label) in enumerate(((0, "0"), (T // 2, "T/2"), (T, "T"))):
+        axes[0, column].set_title(f"t = {label}")
+        for axis, x, colour in (
+            (axes[0, column], trajectory_q[t], "#1f5fa8"),
+            (axes[1, column], trajectory_p[t], "#b5472f"),
+        ):
+            axis.plot(*x.detach().cpu().T.numpy(), ".", ms=2, alpha=0.6, color=colour)
+        if t in drift:
+            arrows = (a for u in (points, drift[t]) for a in u.detach().cpu().T.numpy())
+            axes[2, column].quiver(*arrows, angles="xy", width=0.006, color="#444444")
+        else:
+            axes[2, column].set_axis_off()
+    for axis, label in zip(axes[:, 0], ("forward q", "reverse p", "drift"), strict=True):
+        axis.set_ylabel(label)
+    axes[0, 0].set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
+    figure.tight_layout()
+    return figure
+
+
+def image_grid(images: Tensor, columns: int) -> Figure:
+    """Grey images ``(n, height, width)`` in rows of ``columns``, on one scale of grey."""
+    n, height, width = images.shape
+    rows = -(-n // columns)
+    pixels = images.detach().cpu()
+    low, high = pixels.min().item(), pixels.max().item()
+    size = (0.8 * columns, 0.8 * rows * height / width)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, image in zip(axes.flat, pixels, strict=False):
+        axis.imshow(image.numpy(), vmin=low, vmax=high)
+    figure.tight_layout(pad=0.2)
+    return figure
+
+
+def curve(x: Tensor, lines: Mapping[str, Tensor], *, xlabel: str, ylabel: str) -> Figure:
+    """Lines over one axis, ``(n,)`` each, with a legend of their names."""
+    figure, axis = plt.subplots(figsize=(5.5, 3.2))
+    for name, y in lines.items():
+        axis.plot(x.detach().cpu().numpy(), y.detach().cpu().numpy(), label=name)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.legend(frameon=False)
+    figure.tight_layout()
+    return figure

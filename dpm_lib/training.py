@@ -1,0 +1,109 @@
+r""":math:`\hat p(x^{(t-1)} \mid x^{(t)}) = \arg\max_p K`, by gradient ascent on sampled steps."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from dpm_lib.bound import sampled_bound, second_moment
+from dpm_lib.kernels import GaussianKernel, Kernel
+from dpm_lib.kernels.draw import check_generator
+from dpm_lib.reverse import ReverseProcess
+
+__all__ = ["check_second_moment", "fit"]
+
+CLIP = 10.0
+"""Largest norm of a gradient, in units of nats per dimension and parameter."""
+
+Source = Callable[[int, torch.Generator], Tensor]
+
+
+def fit(
+    model: ReverseProcess,
+    x0: Tensor | Source,
+    *,
+    steps: int,
+    generator: torch.Generator,
+    batch: int = 256,
+    learning_rate: float = 1e-3,
+) -> Iterator[tuple[int, float]]:
+    r"""Train a model, yielding after each step its number and the K of its batch.
+
+    Each step draws a batch and one t for each example, and follows the gradient of the sampled
+    bound with Adam; the learning rate falls to 0 like a cosine.  Nothing is trained until the
+    iterator is used; the model is left trained.
+
+    Args:
+        model: the reverse process; its parameters are changed.
+        x0: data, ``(N, *event)``, or a function ``(n, generator)`` that draws them.
+        steps: number of updates.
+        generator: source of batches, steps t and noise.
+        batch: examples in a batch.
+        learning_rate: of the first step.
+
+    Yields:
+        step 1 … steps, and the estimate of K, nats per example.
+
+    Raises:
+        ValueError: data do not fit the kernel (NaN, not 0/1, second moment not 1), or the model
+            has no parameters.
+
+    Source: :eq:`optimal-reversal`, paper eq. 15.
+    """
+    check_generator(generator, model.kernel.beta.device)
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ValueError("model must have parameters to train, got none")
+    check_second_moment(model.kernel, x0 if isinstance(x0, Tensor) else x0(4096, generator))
+    return _updates(model, x0, steps, generator, batch, learning_rate)
+
+
+def check_second_moment(kernel: Kernel, x0: Tensor) -> None:
+    r"""Refuse data that do not fit the kernel; Gaussian data must have :math:`m_2 = 1`.
+
+    The tolerance is 2 % and, because a small sample has its own noise, 4 standard errors.
+
+    Raises:
+        ValueError: a value is NaN or not 0/1, or the second moment is not 1.
+
+    Source: :eq:`bound-correction`.
+    """
+    kernel.check_data(x0)
+    if not isinstance(kernel, GaussianKernel):
+        return
+    m2 = second_moment(x0).item()
+    each = x0.square().flatten(1).mean(1)
+    error = each.std(correction=0).item() / math.sqrt(len(x0))
+    if abs(m2 - 1) > 0.02 + 4 * error:
+        raise ValueError(
+            f"x0 must have second moment 1 per dimension (divide it by {math.sqrt(m2):.4g}), "
+            f"got {m2:.4g}"
+        )
+
+
+def _updates(
+    model: ReverseProcess,
+    x0: Tensor | Source,
+    steps: int,
+    generator: torch.Generator,
+    batch: int,
+    learning_rate: float,
+) -> Iterator[tuple[int, float]]:
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    adam = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
+    fall = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps)
+    d = model.event_shape.numel()
+    for step in range(1, steps + 1):
+        K = sampled_bound(model, _batch(x0, batch, generator), generator=generator).mean()
+        adam.zero_grad()
+        (-K / d).backward()
+        torch.nn.utils.clip_grad_norm_(parameters, CLIP)
+        adam.step()
+        fall.step()
+        yield step, K.item()
+
+
+def _batch(x0: Tensor | Source, n: int, generator: torch.Generator) -> Tensor:
+    if not isinstance(x0, Tensor):
+        return x0(n, generator)
+    return x0[torch.randint(len(x0), (n,), generator=generator, device=x0.device)]
