@@ -19,8 +19,9 @@ test: setup
 lint: setup
 	.ci/lint
 
-# The strict build: a warning is an error, and the result is checked.
+# The strict build, of all pages: a warning is an error, and the result is checked.
 site: setup
+	rm -rf _build/html _build/.doctrees
 	jupyter-book build book -W --keep-going -n
 	$(MAKE) check-site
 

@@ -76,6 +76,8 @@ def check(site: Path) -> list[str]:
                 fault(path, problem)
         if TRACEBACK.search(page.text):
             fault(path, "shows a traceback")
+        if 'class="output stderr' in page.text:
+            fault(path, "shows what a cell wrote to stderr, a warning perhaps")
         for image in page.images:
             problem = bad_alt(image)
             if problem:

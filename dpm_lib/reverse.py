@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Distribution, Independent, Normal
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from dpm_lib.kernels import Kernel, Steps, draw
 

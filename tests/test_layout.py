@@ -118,6 +118,13 @@ def test_no_cell_is_longer_than_a_screen(page):
     assert not long
 
 
+@pytest.mark.parametrize("page", ALL)
+def test_no_cell_hides_in_a_directive(page):
+    assert "{code-cell}" not in prose(page), (
+        "it would not run: use {solution-start} … {solution-end}"
+    )
+
+
 # equations
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from sympy import QQ
+from sympy import QQ, factorint
 from sympy.polys.fields import FracElement, FracField
 from sympy.polys.rings import PolyElement
 
@@ -70,7 +70,7 @@ class LogSum:
             fraction = Fraction(int(constant.numerator), int(constant.denominator))
             primes = [(ring(k), v) for k, v in _primes(fraction)]
             for atom, power in [*factors, *primes]:
-                logs[atom] = logs.get(atom, self.field.zero) + sign * power
+                logs[atom] = logs.get(atom, self.field.zero) + self.field(sign * power)
         return LogSum(self.field.zero, logs)
 
     def __eq__(self, other: object) -> bool:
@@ -197,8 +197,6 @@ def _root(f: FracElement) -> FracElement | None:
 
 
 def _primes(fraction: Fraction) -> list[tuple[int, int]]:
-    from sympy import factorint
-
     top, bottom = factorint(abs(fraction.numerator)), factorint(fraction.denominator)
     return [(k, v) for k, v in top.items() if k > 1] + [(k, -v) for k, v in bottom.items() if k > 1]
 

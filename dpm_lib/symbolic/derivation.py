@@ -204,7 +204,7 @@ def _aligned(start: Expr, steps: Sequence[Step]) -> str:
         lines = _broken(step.expression)
         rows.append(f"{lead}&{step.relation} {lines[0]}")
         rows += [f"&\\qquad {line}" for line in lines[1:]]
-        if _width(lead + lines[-1]) + len(step.reason) > 78:
+        if _width(lead + lines[-1]) + len(step.reason) > 66:
             rows.append(f"&\\qquad {reason}")
         else:
             rows[-1] += f" \\quad {reason}"

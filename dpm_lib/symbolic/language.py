@@ -139,6 +139,8 @@ class Density(Node):
 
 
 class _Law:
+    """The densities of one law: ``q(x[t] | x[t - 1])`` is a :class:`Density`."""
+
     def __init__(self, name: str):
         self.name = Symbol(name)
 
@@ -150,6 +152,8 @@ class _Law:
 
 
 class _States:
+    """The states of the chain: ``x[t]`` is a :class:`State`, ``x[1:T]`` a :class:`Span`."""
+
     def __getitem__(self, key: Any) -> Any:
         return Span(key.start, key.stop) if isinstance(key, slice) else State(key)
 
@@ -166,6 +170,8 @@ class Rate(Node):
 
 
 class _Rates:
+    """A quantity with one value for each step: ``beta[t]`` is a :class:`Rate`."""
+
     def __init__(self, name: str):
         self.name = Symbol(name)
 

@@ -1,0 +1,275 @@
+"""The symbolic room: exact arithmetic, worlds that agree with numbers, derivations."""
+
+import math
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import quad
+from sympy import QQ, Symbol
+from sympy.polys.fields import field
+
+import dpm_lib as dpm
+from dpm_lib import symbolic as sym
+from dpm_lib.symbolic import (
+    KL,
+    Bern,
+    BinomialChain,
+    Derivation,
+    Entropy,
+    Expect,
+    FiniteChain,
+    GaussianChain,
+    Induction,
+    Int,
+    Normal,
+    Product,
+    Sum,
+    T,
+    Unproved,
+    alpha_bar,
+    at_least,
+    equals,
+    log,
+    mu_0,
+    p,
+    q,
+    sqrt,
+    t,
+    x,
+)  # fmt: skip
+from dpm_lib.symbolic.algebra import Gaussian, LogSum
+
+STEPS = p(x[t - 1] | x[t]) / q(x[t] | x[t - 1])
+
+
+# --- algebra -------------------------------------------------------------------------------------
+
+
+def test_equal_logarithms_are_recognised_however_they_are_written():
+    """log(ab^2) - 2 log b = log a, and log 12 = 2 log 2 + log 3: equality is decided."""
+    _, a, b = field("a b", QQ)
+    whole = LogSum(a * b**2 * 12).log()
+    two = LogSum(a.field.one * 2)
+    parts = LogSum(a).log() + LogSum(b).log() * two + LogSum(a.field(2)).log() * two
+    assert whole == parts + LogSum(a.field(3)).log()
+    assert whole != parts
+
+
+@given(st.lists(st.integers(1, 12), min_size=3, max_size=3), st.integers(-2, 2))
+def test_log_sums_have_the_value_of_the_logarithm(exponents, shift):
+    """A logarithm split into irreducible factors has the value of the logarithm."""
+    _, a, b = field("a b", QQ)
+    i, j, k = exponents
+    f = (a + shift) ** 2 * (a * b + k) / (b**i + j)
+    point = [0.37, 0.71]
+    value = (point[0] + shift) ** 2 * (point[0] * point[1] + k) / (point[1] ** i + j)
+    assert math.isclose(LogSum(f).log().at(point), math.log(abs(value)), rel_tol=1e-12)
+
+
+def test_gaussian_integral_is_that_of_quadrature():
+    """Completing the square with a quadratic polynomial in front agrees with quadrature."""
+    _, w, a, b, u = field("w a b u", QQ)
+    one = LogSum(w.field.one)
+    form = Gaussian(-a * u**2 / 2 + b * u, LogSum(w.field.zero), LogSum(1 + u + a * u**2) * one)
+    point = [math.pi, 1.3, 0.4, 0.0]
+    exact, _ = quad(lambda v: (1 + v + 1.3 * v**2) * math.exp(-0.65 * v**2 + 0.4 * v), -20, 20)
+    assert math.isclose(form.integrate(u, 2 * w).at(point), exact, rel_tol=1e-10)
+
+
+def test_algebra_refuses_what_it_cannot_decide():
+    """Products of logarithms, logarithms of zero and divergent integrals raise."""
+    _, a, u = field("a u", QQ)
+    with pytest.raises(ValueError, match="two logarithms"):
+        LogSum(a).log() * LogSum(a).log()
+    with pytest.raises(ValueError, match="zero"):
+        LogSum(a - a).log()
+    with pytest.raises(ValueError, match="does not converge"):
+        Gaussian(a * u, LogSum(a.field.zero), LogSum(a)).integrate(u, a)
+    with pytest.raises(ValueError, match="whole powers"):
+        LogSum(a) ** Fraction(1, 2)
+
+
+# --- worlds --------------------------------------------------------------------------------------
+
+
+def test_finite_chain_sums_to_one_and_marginals_are_matrix_products():
+    """The joint law sums to 1; q(x^(2)) is the start times two transition matrices."""
+    world = FiniteChain(T=2, states=3)
+    assert world.value(Int(q(sym.Span(0, 2)), sym.Span(0, 2)), {}) == world.constant(Fraction(1))
+    point = world.point
+
+    def numbers(rows):
+        return torch.tensor(
+            [[LogSum(v).at(point) for v in row] for row in rows], dtype=torch.float64
+        )
+
+    law = numbers([world.law]) @ numbers(world.forward[1]) @ numbers(world.forward[2])
+    values = [world.value(q(x[2]), {x[2]: k}).at(point) for k in world.values]
+    torch.testing.assert_close(law[0], torch.tensor(values, dtype=torch.float64))
+
+
+def _gaussian_numbers(world):
+    """The rates and the data law that the world has at its generic point."""
+    g = dict(zip(world._g, world.point, strict=True))
+    beta = torch.tensor([1 - g[f"a{i}"] ** 2 for i in range(1, world.T + 1)], dtype=torch.float64)
+    return dpm.GaussianKernel(beta), g
+
+
+def test_gaussian_chain_agrees_with_the_numeric_kernel():
+    """Step, marginal and posterior densities of the world are those of dpm_lib."""
+    world = GaussianChain(T=3, dimension=2)
+    kernel, g = _gaussian_numbers(world)
+    state = {i: torch.tensor([[g[f"{i}_0"], g[f"{i}_1"]]], dtype=torch.float64) for i in range(4)}
+    pairs = [
+        (q(x[2] | x[1]), kernel.step(state[1], 2).log_prob(state[2])),
+        (q(x[3] | x[0]), kernel.marginal(state[0], 3).log_prob(state[3])),
+        (q(x[2] | (x[3], x[0])), kernel.posterior(state[0], state[3], 3).log_prob(state[2])),
+    ]
+    for density, log_prob in pairs:
+        assert math.isclose(world.value(density, {}).at(world.point), log_prob.exp().item())
+
+
+def test_binomial_chain_agrees_with_the_numeric_kernel():
+    """Step, marginal and posterior probabilities of the world are those of dpm_lib."""
+    world = BinomialChain(T=3)
+    g = dict(zip(world._g, world.point, strict=True))
+    beta = torch.tensor([g[f"b{i}"] for i in (1, 2, 3)], dtype=torch.float64)
+    kernel = dpm.BinomialKernel(beta, rate=g["rho"])
+    for a in (0, 1):
+        for b in (0, 1):
+            one, two = (torch.tensor([[float(v)]], dtype=torch.float64) for v in (a, b))
+            env = {x[0]: a, x[3]: b, x[2]: 1}
+            value = world.value(q(x[2] | (x[3], x[0])), env).at(world.point)
+            assert math.isclose(value, kernel.posterior(one, two, 3).mean.item())
+            value = world.value(q(x[3] | x[0]), env | {x[3]: 1}).at(world.point)
+            assert math.isclose(value, kernel.marginal(one, 3).mean.item())
+
+
+def test_entropy_and_divergence_of_the_worlds_agree_with_torch():
+    """Entropies and divergences by symbolic integration are those of torch.distributions."""
+    world = GaussianChain(T=2)
+    kernel, g = _gaussian_numbers(world)
+    entropy = world.value(Entropy(q(x[2] | x[0])), {}).at(world.point)
+    x0 = torch.tensor([[g["0_0"]]], dtype=torch.float64)
+    assert math.isclose(entropy, kernel.marginal_entropy(x0, 2).item())
+    x2 = torch.tensor([[g["2_0"]]], dtype=torch.float64)
+    mean = g["k2"] * x2 + g["c2"]
+    scale = torch.tensor(g["s2"], dtype=torch.float64).sqrt()
+    model = torch.distributions.Normal(mean, scale)
+    divergence = world.value(KL(q(x[1] | (x[2], x[0])), p(x[1] | x[2])), {}).at(world.point)
+    posterior = kernel.posterior(x0, x2, 2).base_dist
+    expected = torch.distributions.kl_divergence(posterior, model).item()
+    assert math.isclose(divergence, expected, rel_tol=1e-9)
+
+
+# --- derivations ---------------------------------------------------------------------------------
+
+
+def test_a_wrong_step_is_unproved():
+    """A derivation with one damaged step cannot be made."""
+    right = q(x[0]) * Product(q(x[t] | x[t - 1]), (t, 1, T))
+    Derivation(q(x[0:T]), equals(right, "Markov"), worlds=[FiniteChain(2)])
+    with pytest.raises(Unproved, match="finite chain"):
+        Derivation(q(x[0:T]), equals(right / q(x[0]), "wrong"), worlds=[FiniteChain(2)])
+
+
+def test_a_step_that_needs_the_markov_property_fails_without_it():
+    """q(x2 | x1) = q(x2 | x1, x0) holds in a chain, p(x1 | x2) = p(x1 | x2, x0) does not."""
+    Derivation(q(x[2] | x[1]), equals(q(x[2] | (x[1], x[0])), "Markov"), worlds=[FiniteChain(3)])
+    with pytest.raises(Unproved):
+        Derivation(p(x[1] | x[2]), equals(p(x[1] | (x[2], x[0])), "no"), worlds=[FiniteChain(3)])
+
+
+def test_an_inequality_needs_its_true_gap():
+    """The bound is proved with the divergence of the trajectories, refused with another gap."""
+    K = Int(q(x[0:T]) * log(p(x[T]) * Product(STEPS, (t, 1, T))), x[0:T])
+    L = Int(q(x[0]) * log(p(x[0])), x[0])
+    gap = Int(q(x[0]) * KL(q(x[1:T] | x[0]), p(x[1:T] | x[0])), x[0])
+    Derivation(L, at_least(K, "Jensen", gap=gap), worlds=[FiniteChain(2)])
+    with pytest.raises(Unproved):
+        Derivation(L, at_least(K, "Jensen", gap=2 * gap), worlds=[FiniteChain(2)])
+    with pytest.raises(Unproved, match="not a KL divergence"):
+        at_least(K, "Jensen", gap=L)
+    with pytest.raises(Unproved, match="not a KL divergence"):
+        at_least(K, "Jensen", gap=-gap)
+
+
+def test_a_mutant_equal_in_every_world_is_not_refused():
+    """refuses() gives None for the proved formula itself and a size for a damaged one."""
+    right = Normal(x[t], sqrt(alpha_bar[t]) * x[0], 1 - alpha_bar[t])
+    proved = Derivation(q(x[t] | x[0]), equals(right, "square"), worlds=[GaussianChain(2)])
+    assert proved.refuses(right) is None
+    assert proved.refuses(Normal(x[t], alpha_bar[t] * x[0], 1 - alpha_bar[t])) > 1e-3
+
+
+def test_induction_needs_base_and_step():
+    """A sum with a wrong constant fails at the base, one with a wrong slope in the step."""
+    n = Symbol("n", integer=True, positive=True)
+    k = Symbol("k", integer=True, positive=True)
+    proof = Induction(Sum(2 * k - 1, (k, 1, n)), n**2, "odd numbers")
+    assert proof.refuses(n**2 + 1) > 0
+    assert proof.refuses(n**2 + n - 1) > 0
+    assert proof.refuses((n + 1) ** 2 - 2 * n - 1) is None
+    with pytest.raises(Unproved):
+        Induction(Sum(2 * k - 1, (k, 1, n)), n**2 + n, "wrong")
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 3), st.integers(1, 2))
+def test_marginal_holds_for_every_length_and_dimension(length, dimension):
+    """The closed forms of the marginal hold for T = 1, 2, 3 and one or two coordinates."""
+    signal = alpha_bar[T]
+    Derivation(
+        q(x[T] | x[0]),
+        equals(Normal(x[T], sqrt(signal) * x[0], 1 - signal), "Gaussian"),
+        worlds=[GaussianChain(length, dimension)],
+    )
+    Derivation(
+        q(x[T] | x[0]),
+        equals(Bern(x[T], signal * x[0] + sym.rho * (1 - signal)), "bits"),
+        worlds=[BinomialChain(length, min(dimension, 4 - length))],
+    )
+
+
+# --- printing ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expression", "latex"),
+    [
+        (q(x[t - 1] | (x[t], x[0])), r"q(x^{(t-1)}\mid x^{(t)},x^{(0)})"),
+        (sqrt(alpha_bar[t]) * x[0], r"\sqrt{\bar\alpha_{t}}\,x^{(0)}"),
+        (Product(STEPS, (t, 1, T)), r"\prod_{t=1}^{T}\frac{p(x^{(t-1)}\mid x^{(t)})}"
+         r"{q(x^{(t)}\mid x^{(t-1)})}"),
+        (-Entropy(p(x[T])), r"-H_p(X^{(T)})"),
+        (sym.d / 2 * (1 - sym.m_2), r"\frac{d}{2}\left(1-m_{2}\right)"),
+        (Expect(q(x[0]), log(p(x[1]))), r"E_{q(x^{(0)})}\Big[\log p(x^{(1)})\Big]"),
+        (sqrt(alpha_bar[1]) * mu_0, r"\mu_{0}\,\sqrt{\bar\alpha_{1}}"),
+    ],
+)  # fmt: skip
+def test_expressions_are_printed_as_the_field_writes_them(expression, latex):
+    """The LaTeX of typical expressions."""
+    assert sym.latex(expression) == latex
+
+
+# --- architecture --------------------------------------------------------------------------------
+
+
+def test_the_symbolic_room_imports_nothing_numeric():
+    """Importing it alone loads no torch; no numeric room loads SymPy."""
+    code = (
+        "import sys, types; root = types.ModuleType('dpm_lib'); "
+        f"root.__path__ = {[str(p) for p in dpm.__path__]!r}; sys.modules['dpm_lib'] = root; "
+        "import dpm_lib.symbolic; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    for path in Path(dpm.__file__).parent.rglob("*.py"):
+        text = path.read_text(encoding="utf8")
+        numeric = "symbolic" not in path.parts
+        assert not (numeric and ("import sympy" in text or "dpm_lib.symbolic import" in text)), path
