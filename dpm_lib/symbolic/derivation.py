@@ -47,7 +47,7 @@ def equals(expression: Any, reason: str) -> Step:
 def at_least(expression: Any, reason: str, *, gap: Expr) -> Step:
     """The line before is at least this expression; the difference is the gap, never negative."""
     if not _never_negative(gap):
-        raise Unproved(f"the gap {gap} is no KL divergence, no r - 1 - log r, no average of them")
+        raise Unproved(f"the gap {gap} is not a KL divergence, r - 1 - log r or an average of them")
     return Step(sp.sympify(expression), reason, gap)
 
 
