@@ -187,6 +187,8 @@ def _root(f: FracElement) -> FracElement | None:
     total = f.field.one
     for sign, poly in ((1, f.numer), (-1, f.denom)):
         constant, factors = poly.factor_list()
+        if constant < 0:
+            return None
         root = QQ(math.isqrt(int(constant.numerator)), math.isqrt(int(constant.denominator)))
         if root**2 != constant or any(k % 2 for _, k in factors):
             return None

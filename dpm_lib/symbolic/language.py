@@ -38,6 +38,10 @@ class Node(Expr):
     is_positive: bool | None = True
     is_number = False
 
+    def __new__(cls, *args: Any) -> "Node":
+        """Make the expression; plain numbers become numbers of SymPy."""
+        return Expr.__new__(cls, *map(sp.sympify, args))
+
     def latex(self) -> str:
         """LaTeX of the expression."""
         return latex(self)
