@@ -205,7 +205,8 @@ def _never_negative(expr: Expr) -> bool:
 def _aligned(start: Expr, steps: Sequence[Step]) -> str:
     lead = latex(start)
     rows = []
-    if _width(lead) > 28:
+    widest = max(_width(line) for step in steps for line in _broken(step.expression))
+    if _width(lead) > 28 or _width(lead) + widest > 66:
         rows.append(f"&{lead}")
         lead = ""
     for step in steps:
