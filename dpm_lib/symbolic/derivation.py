@@ -205,16 +205,17 @@ def _never_negative(expr: Expr) -> bool:
 def _aligned(start: Expr, steps: Sequence[Step]) -> str:
     lead = latex(start)
     rows = []
+    margin = _width(lead)
     widest = max(_width(line) for step in steps for line in _broken(step.expression))
-    if _width(lead) > 28 or _width(lead) + widest > 66:
+    if margin > 28 or margin + widest > 66:
         rows.append(f"&{lead}")
-        lead = ""
+        lead, margin = "", 0
     for step in steps:
         reason = f"\\small\\text{{({step.reason})}}"
         lines = _broken(step.expression)
         rows.append(f"{lead}&{step.relation} {lines[0]}")
         rows += [f"&\\qquad {line}" for line in lines[1:]]
-        if _width(lead + lines[-1]) + len(step.reason) > 66:
+        if margin + _width(lines[-1]) + len(step.reason) > 66:
             rows.append(f"&\\qquad {reason}")
         else:
             rows[-1] += f" \\quad {reason}"
