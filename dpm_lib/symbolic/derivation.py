@@ -2,7 +2,7 @@ r"""Derivations: chains of expressions, each step with its reason, each step che
 
 A :class:`Derivation` evaluates both sides of every step in one or more worlds and raises
 :class:`Unproved` unless they are equal there as exact expressions.  An inequality must exhibit its
-gap, and the gap must be a Kullback-Leibler divergence (or an average of them).
+gap, and the gap must be a Kullback-Leibler divergence, an r - 1 - log r, or an average of them.
 An :class:`Induction` proves a statement about a product or a sum for every number of steps.
 """
 
@@ -48,7 +48,7 @@ def equals(expression: Any, reason: str) -> Step:
 def at_least(expression: Any, reason: str, *, gap: Expr) -> Step:
     """The line before is at least this expression; the difference is the gap, never negative."""
     if not _never_negative(gap):
-        raise Unproved(f"the gap {gap} is not a KL divergence or an average of them")
+        raise Unproved(f"the gap {gap} is not a KL divergence, r - 1 - log r or an average of them")
     return Step(sp.sympify(expression), reason, gap)
 
 
@@ -74,7 +74,7 @@ class Derivation:
         lines = [self.start, *(step.expression for step in steps)]
         for world in worlds:
             for before, step in zip(lines, steps, strict=False):
-                right = step.expression if step.gap is None else step.expression + step.gap
+                right = _with_gap(step)
                 if self._difference(world, before, right) is not None:
                     raise Unproved(f"in a {world.name}: {before} is not {step.relation} {right}")
 
@@ -88,10 +88,15 @@ class Derivation:
         """Number of steps checked."""
         return len(self.steps)
 
-    def refuses(self, expression: Any) -> float | None:
-        """By how much a damaged last line differs from the proved one; None if it does not."""
-        final = self.steps[-1].expression
-        found = [self._difference(w, final, sp.sympify(expression)) for w in self._worlds]
+    def refuses(self, mutant: Any) -> float | None:
+        """By how much a damaged last line differs from the proved one; None if it does not.
+
+        A mutant of an inequality may be a :class:`Step` with a damaged gap.
+        """
+        final, damaged = self.steps[-1].expression, mutant
+        if isinstance(mutant, Step):
+            final, damaged = _with_gap(self.steps[-1]), _with_gap(mutant)
+        found = [self._difference(w, final, sp.sympify(damaged)) for w in self._worlds]
         told = [damage for damage in found if damage is not None]
         return min(told) if len(told) == len(found) else None
 
@@ -188,9 +193,13 @@ def _instances(
         yield left, right
 
 
+def _with_gap(step: Step) -> Expr:
+    return step.expression if step.gap is None else step.expression + step.gap
+
+
 def _never_negative(expr: Expr) -> bool:
-    if isinstance(expr, lang.KL):
-        return True
+    if isinstance(expr, lang.KL) or any(expr == f.args[0] - 1 - f for f in expr.atoms(lang.log)):
+        return True  # a divergence, or r - 1 - log r with a positive r
     if isinstance(expr, lang.Expect):
         return _never_negative(expr.args[1])
     if isinstance(expr, lang.Int | Sum):
@@ -204,18 +213,19 @@ def _never_negative(expr: Expr) -> bool:
 def _aligned(start: Expr, steps: Sequence[Step]) -> str:
     lead = latex(start)
     rows = []
-    if _width(lead) > 28:
+    margin = _width(lead)
+    widest = max(_width(line) for step in steps for line in _broken(step.expression))
+    if margin > 28 or margin + widest > 66:
         first, *more = _broken(start)
         rows += [f"&{first}", *(f"&\\qquad {line}" for line in more)]
-        lead = ""
-    indent = _width(lead)
+        lead, margin = "", 0
     for step in steps:
         reason = f"\\small\\text{{({step.reason})}}"
         lines = _broken(step.expression)
         rows.append(f"{lead}&{step.relation} {lines[0]}")
         rows += [f"&\\qquad {line}" for line in lines[1:]]
-        quads = 6 * (len(lines) > 1)
-        if indent + quads + _width(lines[-1]) + len(step.reason) > 70:
+        indent = margin + 6 * (len(lines) > 1)
+        if indent + _width(lines[-1]) + len(step.reason) > 66:
             rows.append(f"&\\qquad {reason}")
         else:
             rows[-1] += f" \\quad {reason}"

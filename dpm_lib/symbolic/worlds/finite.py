@@ -133,6 +133,7 @@ class BinomialChain(FiniteChain):
         self.symbols = {u: LogSum(self._g[str(u)]) for u in [lang.rho, *free]}
         self.symbols[lang.d] = self.constant(Fraction(dimension))
         self.name = f"binomial chain, d={dimension}, T={T}, symbolic rates and base rate"
+        self.name += ", fixed edge step" if edge else ""
 
     def _transition(self, start: int, end: int, rate: Any) -> Any:
         total, rho = self.field.one, self._g["rho"]

@@ -45,6 +45,7 @@ class GaussianChain(World):
         self._joint: dict[Any, Gaussian] = {}
         self.name = f"Gaussian chain, d={dimension}, T={T}, symbolic rates"
         self.name += ", second moment 1" if unit else ""
+        self.name += ", fixed edge step" if edge else ""
 
     def constant(self, number: Fraction) -> Gaussian:
         """A number as a value of this world."""
