@@ -182,9 +182,7 @@ class Induction:
         return f"$$\\displaystyle {self.latex()}$$"
 
 
-def _instances(
-    pair: tuple[Expr, Expr], T: int, first: int
-) -> Iterator[tuple[Expr, Expr]]:  # fmt: skip
+def _instances(pair: tuple[Expr, Expr], T: int, first: int) -> Iterator[tuple[Expr, Expr]]:
     fixed = [side.subs(lang.T, T) for side in pair]
     loose: set[Symbol] = {s for side in fixed for s in side.free_symbols if s == lang.t}
     for t in range(first, T + 1) if loose else [None]:
