@@ -109,8 +109,8 @@ def function(name: str, api: Callable[[str], str | None]) -> str:
 
 
 COLUMNS = (
-    "equation", "status", "title", "paper", "notes", "page", "function", "proved in", "steps",
-    "worst error / tolerance", "refused", "device",
+    "equation", "paper", "notes", "steps", "checks", "nearest error / tolerance", "refused",
+    "status", "function", "device", "proved in",
 )  # fmt: skip
 
 
@@ -151,19 +151,20 @@ def ledger_row(
     near = worst(entry)
     name = f"<code>{escape(entry['id'])}</code>"
     devices = dict.fromkeys(row["device"] for row in entry["evidence"])
+    title = f'<a href="{link(entry["page"], entry["id"])}">{name}</a>' if on_page else name
+    first, *others = [function(f, api) for f in entry["functions"]] or [""]
     cells = [
-        f'<a href="{link(entry["page"], entry["id"])}">{name}</a>' if on_page else name,
-        "✓ measured" if measured(entry) else "✗ not measured",
-        escape(entry["title"]),
+        f"{title}<br><small>{escape(entry['title'])}</small>",
         ", ".join(map(str, entry["paper"])),
         ", ".join(map(str, entry["notes"])),
-        f'<a href="{link(entry["page"])}">{escape(entry["page"])}</a>',
-        "<br>".join(function(f, api) for f in entry["functions"]),
-        escape(", ".join(worlds(entry))),
         str(steps(entry) or ""),
+        str(len(entry["evidence"]) or ""),
         f"{number(near['error'])} / {number(near['tolerance'])}" if near else "",
         str(len(entry["mutants"]) or ""),
+        "✓ measured" if measured(entry) else "✗ not measured",
+        first + (f" <small>and {plural(len(others), 'other')}</small>" if others else ""),
         escape(", ".join(devices)),
+        escape(", ".join(worlds(entry))),
     ]
     row = "".join(f"<td>{cell}</td>" for cell in cells)
     style = "" if measured(entry) else ' class="dpm-missing"'

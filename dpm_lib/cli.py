@@ -35,7 +35,16 @@ def equations(
 
 
 def _table(entries: list[dict[str, Any]]) -> str:
-    head = ("id", "paper", "notes", "page", "status", "steps", "worst error", "refused")
+    head = (
+        "id",
+        "paper",
+        "notes",
+        "page",
+        "status",
+        "steps",
+        "nearest error / tolerance",
+        "refused",
+    )
     lines = [head, *(_cells(entry) for entry in entries)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     return "\n".join(
@@ -45,7 +54,7 @@ def _table(entries: list[dict[str, Any]]) -> str:
 
 
 def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
-    errors = [row["error"] for row in entry["evidence"]]
+    near = max(entry["evidence"], key=lambda row: row["error"] / row["tolerance"], default=None)
     return (
         entry["id"],
         ",".join(map(str, entry["paper"])) or "-",
@@ -53,6 +62,6 @@ def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
         entry["page"],
         entry["status"],
         str(entry["proof"]["steps"] if entry["proof"] else 0),
-        f"{max(errors):.1e}" if errors else "-",
+        f"{near['error']:.1e} / {near['tolerance']:.1e}" if near else "-",
         str(len(entry["mutants"])),
     )

@@ -248,5 +248,10 @@ def _broken(expr: Expr) -> list[str]:
 
 
 def _width(text: str) -> int:
-    """About how many letters wide a formula is."""
-    return len(re.sub(r"\\[A-Za-z]+|[{}_^,;!]", "", text))
+    """About how many letters wide a formula is; a fraction is as wide as its longer half."""
+    flat, before = re.sub(r"\\(?!frac)[A-Za-z]+|\\?[,;!]", "", text), ""
+    while flat != before:
+        before = flat
+        flat = re.sub(r"[\^_]\{([^{}]*)\}", r"\1", flat)
+        flat = re.sub(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", lambda m: max(m.groups(), key=len), flat)
+    return len(re.sub(r"[{}\\^_]", "", flat))
