@@ -45,7 +45,7 @@ class Bound:
 
     @property
     def ceiling(self) -> Tensor:
-        r"""What K would be with no divergence at all, ``(B,)``, nats: no model passes it.
+        r"""What K would be with no divergence at all, ``(B,)``, nats, so that no model passes it.
 
         .. math:: H_q(X^{(T)} \mid X^{(0)}) - H_q(X^{(1)} \mid X^{(0)}) - H_p(X^{(T)})
 
@@ -55,7 +55,7 @@ class Bound:
 
     @property
     def K(self) -> Tensor:
-        """The bound, ``(B,)``, nats: :attr:`ceiling` minus the sum of the divergences.
+        """The bound, ``(B,)``, nats, which is :attr:`ceiling` minus the sum of the divergences.
 
         Source: :eq:`bound-entropies`, paper eqs. 14 and 51.
         """

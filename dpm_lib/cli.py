@@ -35,16 +35,7 @@ def equations(
 
 
 def _table(entries: list[dict[str, Any]]) -> str:
-    head = (
-        "id",
-        "paper",
-        "notes",
-        "page",
-        "status",
-        "steps",
-        "nearest error / tolerance",
-        "refused",
-    )
+    head = ("id", "paper", "notes", "page", "status", "steps", "error / tolerance", "refused")
     lines = [head, *(_cells(entry) for entry in entries)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     return "\n".join(
@@ -54,7 +45,7 @@ def _table(entries: list[dict[str, Any]]) -> str:
 
 
 def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
-    near = max(entry["evidence"], key=lambda row: row["error"] / row["tolerance"], default=None)
+    near = max(entry["evidence"], key=_strain, default=None)
     return (
         entry["id"],
         ",".join(map(str, entry["paper"])) or "-",
@@ -65,3 +56,8 @@ def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
         f"{near['error']:.1e} / {near['tolerance']:.1e}" if near else "-",
         str(len(entry["mutants"])),
     )
+
+
+def _strain(row: dict[str, Any]) -> float:
+    """How near a check came to its tolerance."""
+    return float(row["error"] / max(row["tolerance"], 1e-300))

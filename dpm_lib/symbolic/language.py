@@ -119,7 +119,7 @@ class Density(Node):
 
     @property
     def law(self) -> str:
-        """Whose density it is: q, p or pi."""
+        """Whose density it is, q, p or pi."""
         return self.args[0].name
 
     @property
