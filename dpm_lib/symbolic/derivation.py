@@ -234,13 +234,13 @@ def _aligned(start: Expr, steps: Sequence[Step]) -> str:
 def _broken(expr: Expr) -> list[str]:
     """The expression in lines that fit a page, broken at its plus and minus signs."""
     whole = latex(expr)
-    if _width(whole) <= 64 or not isinstance(expr, sp.Add):
+    if _width(whole) <= 58 or not isinstance(expr, sp.Add):
         return [whole]
     lines = [""]
     for term in ordered_terms(expr):
         piece = latex(term)
         piece = piece if piece.startswith("-") or lines == [""] else f"+{piece}"
-        if lines[-1] and _width(lines[-1] + piece) > 64:
+        if lines[-1] and _width(lines[-1] + piece) > 58:
             lines.append(piece)
         else:
             lines[-1] += piece
