@@ -14,7 +14,7 @@ from dpm_lib.reverse import ReverseProcess
 __all__ = ["Source", "check_second_moment", "fit"]
 
 CLIP = 10.0
-"""Largest norm of a gradient, in units of nats per dimension and parameter."""
+"""Largest norm of the gradient of K per dimension."""
 
 Source = Callable[[int, torch.Generator], Tensor]
 

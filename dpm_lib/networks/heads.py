@@ -22,9 +22,9 @@ def gaussian_head(
        f_\Sigma = \sigma\big(z^\Sigma + \sigma^{-1}(\beta_t)\big)
        = \frac{\beta_t}{\beta_t + (1-\beta_t)\, e^{-z^\Sigma}}
 
-    The mean is exact for :math:`z^\mu = \sqrt{\bar\beta_t}\, \nabla \log q(x^{(t)}) + O(\beta_t)
-    + \sqrt{\bar\beta_t}\, x^{(t)}`, of order 1 at every t; the paper's own mean, eq. 65, is no
-    perturbation of the forward step.
+    The exact conditional mean has :math:`z^\mu = \sqrt{\bar\beta_t / (1-\beta_t)}\, \nabla
+    \log (q / \pi)(x^{(t)})`, of order 1 at every t.  (The paper's mean, eq. 65, is no perturbation
+    of the forward step.)
 
     Source: paper eq. 64.
     """

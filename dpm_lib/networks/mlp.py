@@ -3,6 +3,8 @@ r""":math:`h \leftarrow \mathrm{silu}(W h + V g(t))`: a network for vectors that
 Unlike a readout for each step, it shares all weights over time, so its size does not grow with T.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.distributions import Independent
@@ -74,12 +76,10 @@ class MLPNetwork(nn.Module):
         d, outputs = self.event_shape.numel(), 2 if isinstance(kernel, GaussianKernel) else 1
         sizes = [d, *[hidden] * layers, outputs * d]
         like = kernel.beta.detach()
-        self.state = nn.ModuleList(
-            linear(a, b, like, generator) for a, b in zip(sizes, sizes[1:], strict=False)
-        )
+        self.state = nn.ModuleList(linear(a, b, like, generator) for a, b in pairwise(sizes))
         self.time = nn.ModuleList(linear(BUMPS, b, like, generator) for b in sizes[1:])
-        for last in (self.state[-1], self.time[-1]):
-            nn.init.zeros_(last.weight)
+        for name in (f"state.{layers}.weight", f"time.{layers}.weight"):
+            nn.init.zeros_(self.get_parameter(name))
 
     def forward(self, xt: Tensor, t: Steps) -> Independent:
         """Law of the state before xt, ``(B, *event)``, for t = 2 … T, an int or ``(B,)``."""

@@ -1,4 +1,4 @@
-r""":math:`\phi_h(x) = e^{-\frac12 \Vert (x - c_h)/s_h \Vert^2} / \sum_k (\cdot)`: paper's swiss roll.
+r""":math:`\phi_h(x) = e^{-\frac12 \Vert (x - c_h)/s_h \Vert^2} / \sum_k (\cdot)`: radial units.
 
 One hidden layer of normalised radial basis functions, shared by all steps and both functions, and
 a readout of its own for each step and function.

@@ -1,0 +1,158 @@
+import math
+
+import pytest
+import torch
+from scipy import integrate
+
+import dpm_lib as dpm
+from dpm_lib.bound import Bound
+
+
+def gaussian(variance):
+    return dpm.GaussianLaw(torch.zeros(1).double(), torch.tensor([variance]).double())
+
+
+def heartbeat():
+    patterns = torch.zeros(5, 20, dtype=torch.float64)
+    for phase in range(5):
+        patterns[phase, phase::5] = 1
+    return dpm.PatternLaw(patterns, torch.ones(5).double())
+
+
+@pytest.mark.parametrize(
+    ("T", "gaps"),
+    [(10, (0.0503, 0.1121, 0)), (40, (0.0223, 0.0287, 0)), (200, (0.00535, 0.00566, 0)),
+     (1000, (0.00111, 0.00112, 0))],
+)  # fmt: skip
+def test_gap_of_gaussian_data(T, gaps):
+    """L - K in closed form falls like 1/T, and is 0 for data that are the prior."""
+    kernel = dpm.GaussianKernel(1 / torch.linspace(T, 2, T, dtype=torch.float64))
+    for variance, gap in zip((0.25, 4.0, 1.0), gaps, strict=True):
+        law = gaussian(variance)
+        correction = 0.5 * (kernel.beta[0] + kernel.alpha_bar[-1]) * (1 - variance)
+        K = law.optimum(kernel) + correction
+        L = law.model_law(kernel).log_likelihood(law)
+        assert (L - K).item() == pytest.approx(gap, abs=8e-6 if T > 99 else 6e-5)
+
+
+@pytest.mark.parametrize(("variance", "optimum"), [(0.25, -0.88772), (4.0, -1.96612)])
+def test_optimum_is_reached(variance, optimum, generator):
+    """The exact reversal reaches K*, on average over data."""
+    kernel = dpm.GaussianKernel(1 / torch.linspace(10, 2, 10, dtype=torch.float64))
+    law = gaussian(variance)
+    assert law.optimum(kernel).item() == pytest.approx(optimum, abs=6e-6)
+    model = dpm.ReverseProcess(kernel, law.reversal(kernel))
+    terms: Bound = dpm.bound(model, law.sample(20_000, generator), generator=generator)
+    assert abs(terms.K.mean() - optimum) < 5 * terms.K.std() / math.sqrt(20_000)
+
+
+@pytest.mark.parametrize(
+    ("T", "best", "start"), [(50, -3.499, 1.0754), (200, -2.682, 0.3330)]
+)  # fmt: skip
+def test_heartbeat(T, best, start, generator):
+    """The heartbeat's best factorised K, and what it leaves of the unrestricted optimum."""
+    law, n = heartbeat(), 2000
+    kernel = dpm.BinomialKernel(dpm.schedules.erase_evenly(T), rate=0.2)
+    model = dpm.ReverseProcess(kernel, law.factorised(kernel))
+    x0 = law.sample(n, generator)
+    terms = dpm.bound(model, x0, generator=generator)
+    assert dpm.bits(terms.entropy_start).mean().item() == pytest.approx(start, abs=1e-4)
+    assert abs(terms.bits.mean() - best) < 5 * terms.bits.std() / math.sqrt(n) + 0.002
+    null = dpm.bits(dpm.null_log_likelihood(kernel, x0))
+    assert null.mean().item() == pytest.approx(-14.4386, abs=1e-4)
+
+
+def test_heartbeat_optimum():
+    """Enumeration of all 2^20 states gives the entropy of the first step."""
+    kernel = dpm.BinomialKernel(dpm.schedules.erase_evenly(50), rate=0.2)
+    assert dpm.bits(heartbeat().optimum(kernel)).item() == pytest.approx(-3.401, abs=3 * 0.004)
+
+
+def test_exact_reversal_is_bayes(generator):
+    """Reversals satisfy Bayes' rule with the marginals of the law, at every state."""
+    beta = torch.tensor([0.2, 0.3, 1.0]).double()
+    patterns = torch.tensor([[0, 0, 1], [1, 0, 1], [1, 1, 0]]).double()
+    weights = torch.tensor([0.2, 0.3, 0.5]).double()
+    means = torch.tensor([[-1.0, 0.0], [1.0, 0.5], [0.3, 2.0]]).double()
+    for kernel, law in (
+        (dpm.BinomialKernel(beta, 0.3), dpm.PatternLaw(patterns, weights)),
+        (dpm.GaussianKernel(beta), dpm.MixtureLaw(weights, means, 0.1 + weights)),
+        (dpm.GaussianKernel(beta), dpm.GaussianLaw(means[0], weights[:2])),
+    ):
+        x, y = dpm.draw(kernel.prior((14, *law.event_shape)), generator).split(7)
+        network = law.reversal(kernel)
+        for t in (2, 3):
+            left = network(y, t).log_prob(x) + law.marginal(kernel, t).log_prob(y)
+            right = kernel.step(x, t).log_prob(y) + law.marginal(kernel, t - 1).log_prob(x)
+            torch.testing.assert_close(left, right, rtol=1e-6, atol=1e-6)
+            same = network(y, torch.full((7,), t)).log_prob(x)
+            torch.testing.assert_close(same, network(y, t).log_prob(x))
+
+
+def test_mixture_entropy():
+    """The grid agrees with adaptive quadrature (d = 1) and with a Gaussian (d = 2)."""
+    kernel = dpm.GaussianKernel(torch.tensor([0.01, 0.5]).double())
+    weights = torch.tensor([0.3, 0.7]).double()
+    law = dpm.MixtureLaw(weights, torch.tensor([[-1.0], [0.5]]).double(), weights / 10)
+    q = law.marginal(kernel, 1)
+
+    def integrand(y):
+        log_q = q.log_prob(torch.tensor([[y]]).double()).item()
+        return -math.exp(log_q) * log_q
+
+    expected = integrate.quad(integrand, -3, 3, epsabs=1e-9, limit=200)[0]
+    assert law.entropy(kernel, 1).item() == pytest.approx(expected, abs=1e-7)
+    one = dpm.MixtureLaw(weights[:1], torch.zeros(1, 2).double(), weights[1])
+    variance = kernel.alpha_bar[2] * weights[1] + kernel.beta_bar[2]
+    expected = math.log(2 * math.pi * math.e * variance)
+    assert one.entropy(kernel, 2).item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_moment_matched_is_best_gaussian(generator):
+    """The moment-matched network beats another Gaussian one, and stays below K*."""
+    law = dpm.swiss_roll(noise=0.1, nodes=150)
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(20))
+    x0 = law.sample(1500, generator)
+    bounds = {}
+    for name in ("moment_matched", "reversal"):
+        model = dpm.ReverseProcess(kernel, getattr(law, name)(kernel))
+        bounds[name] = dpm.bound(model, x0, generator=generator).K
+    error = {k: v.std() / math.sqrt(1500) for k, v in bounds.items()}
+    optimum = law.optimum(kernel)
+    assert abs(bounds["reversal"].mean() - optimum) < 5 * error["reversal"]
+    assert bounds["moment_matched"].mean() < optimum + 3 * error["moment_matched"]
+    identity = dpm.ReverseProcess(kernel, dpm.identity_network(kernel, (2,)))
+    worse = dpm.bound(identity, x0, generator=generator).K.mean()
+    assert worse < bounds["moment_matched"].mean()
+
+
+def test_samples_have_the_density(generator):
+    """Second moments of samples, and the integral of the density, are right."""
+    law = dpm.swiss_roll()
+    assert abs(dpm.second_moment(law.sample(50_000, generator)) - 1) < 0.02
+    samples = heartbeat().sample(1000, generator)
+    assert (heartbeat().log_prob(samples).exp() - 0.2).abs().max() < 1e-12
+    assert heartbeat().log_prob(torch.zeros(1, 20).double()) == -math.inf
+
+
+def test_bad_laws():
+    """Laws that are none, foreign kernels and entropies out of reach are refused by name."""
+    one, beta = torch.ones(2).double(), dpm.schedules.erase_evenly(3)
+    bits, normal = dpm.BinomialKernel(beta), dpm.GaussianKernel(beta)
+    for match, call in (
+        ("mean and variance", lambda: dpm.GaussianLaw(one, one[:1])),
+        ("variance must", lambda: dpm.GaussianLaw(one, -one)),
+        ("weights and means", lambda: dpm.MixtureLaw(one, one, one)),
+        ("must be positive", lambda: dpm.MixtureLaw(-one, one[:, None], one)),
+        ("variance must", lambda: dpm.MixtureLaw(one, one[:, None], one[:1])),
+        ("0 or 1", lambda: dpm.PatternLaw(one[:, None] / 2, one)),
+        ("different", lambda: dpm.PatternLaw(one[:, None], one)),
+        ("GaussianKernel", lambda: gaussian(1.0).reversal(bits)),
+        ("BinomialKernel", lambda: heartbeat().reversal(normal)),
+        ("d <= 2", lambda: dpm.MixtureLaw(one, torch.eye(2, 3).double(), one).entropy(normal, 1)),
+        ("d <= 20", lambda: dpm.PatternLaw(torch.eye(2, 21).double(), one).entropy(bits, 1)),
+        ("t must", lambda: gaussian(1.0).marginal(normal, 4)),
+        ("noise must", lambda: dpm.swiss_roll(noise=2.0)),
+    ):
+        with pytest.raises(ValueError, match=match):
+            call()

@@ -1,0 +1,32 @@
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from dpm_lib import plots
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    mpl.use("Agg")
+    with mpl.rc_context():
+        plots.use_style()
+        yield
+    plt.close("all")
+
+
+def test_chain(generator):
+    """Figure 1 has three rows and three columns, and an opaque panel."""
+    x = torch.randn(5, 20, 2, generator=generator)
+    figure = plots.chain(x, x, x[0], {0: x[1], 2: x[2]})
+    assert len(figure.axes) == 9
+    assert figure.get_facecolor() == (1, 1, 1, 1)
+    figure.canvas.draw()
+
+
+def test_grid_and_curve():
+    """Images fill rows of the given length; a curve has its names in a legend."""
+    assert len(plots.image_grid(torch.rand(5, 8, 8), 3).axes) == 6
+    x = torch.arange(3.0)
+    figure = plots.curve(x, {"K": x, "L": 2 * x}, xlabel="t", ylabel="nats")
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["K", "L"]
