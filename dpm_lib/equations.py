@@ -92,8 +92,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     "prior_term": ("bound",),
     "steps": ("bound",),
     "closed_forms": ("bound", "kernels", "exact"),
-    "swiss_roll": ("networks", "training", "exact", "data"),
-    "digits": ("networks", "training", "evaluation", "data"),
+    "swiss_roll": ("networks", "training", "exact", "data", "recipes"),
+    "digits": ("networks", "training", "evaluation", "data", "recipes"),
     "errata_notes": ("evidence",),
     "ledger": ("evidence", "equations"),
 }

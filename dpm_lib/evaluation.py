@@ -96,9 +96,7 @@ def record(
     return path
 
 
-def recorded(
-    name: str, folder: str | os.PathLike[str] = EXPERIMENTS
-) -> list[dict[str, Any]]:
+def recorded(name: str, folder: str | os.PathLike[str] = EXPERIMENTS) -> list[dict[str, Any]]:
     """Read the records that :func:`record` has written.
 
     Raises:
