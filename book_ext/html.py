@@ -18,11 +18,11 @@ def worst(entry: Entry) -> Entry | None:
 
 
 def steps(entry: Entry) -> int:
-    return sum(proof["steps"] for proof in entry["proof"])
+    return int(entry["proof"]["steps"]) if entry["proof"] else 0
 
 
 def worlds(entry: Entry) -> list[str]:
-    return list(dict.fromkeys(world for proof in entry["proof"] for world in proof["worlds"]))
+    return list(entry["proof"]["worlds"]) if entry["proof"] else []
 
 
 def number(x: float) -> str:
@@ -57,7 +57,7 @@ def passport_html(entry: Entry, api: Callable[[str], str | None], ledger: str) -
         f"{number(near['error'])} ≤ {number(near['tolerance'])}",
         f"<b>refused</b> {n} of {plural(n, 'mutant')}",
     ]
-    used = [function(name, api) for name in entry["function"]]
+    used = [function(name, api) for name in entry["functions"]]
     head.append(f"<b>used</b> by {plural(len(used), 'function')}" if used else "<b>not used</b>")
     numbers = [
         f"{source} {', '.join(map(str, entry[key]))}"
@@ -158,7 +158,7 @@ def ledger_row(
         ", ".join(map(str, entry["paper"])),
         ", ".join(map(str, entry["notes"])),
         f'<a href="{link(entry["page"])}">{escape(entry["page"])}</a>',
-        "<br>".join(function(f, api) for f in entry["function"]),
+        "<br>".join(function(f, api) for f in entry["functions"]),
         escape(", ".join(worlds(entry))),
         str(steps(entry) or ""),
         f"{number(near['error'])} / {number(near['tolerance'])}" if near else "",

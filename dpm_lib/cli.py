@@ -52,7 +52,7 @@ def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
         ",".join(map(str, entry["notes"])) or "-",
         entry["page"],
         entry["status"],
-        str(sum(proof["steps"] for proof in entry["proof"])),
+        str(entry["proof"]["steps"] if entry["proof"] else 0),
         f"{max(errors):.1e}" if errors else "-",
         str(len(entry["mutants"])),
     )

@@ -86,15 +86,14 @@ PAGES: dict[str, tuple[str, ...]] = {
     "notation": ("notation",),
     "kernels": ("kernels", "schedules"),
     "forward": ("forward",),
-    "reverse": ("reverse",),
+    "reverse": ("reverse", "exact"),
     "likelihood": ("likelihood",),
     "bound": ("bound",),
     "prior_term": ("bound",),
     "steps": ("bound",),
     "closed_forms": ("bound", "kernels", "exact"),
-    "swiss_roll": ("networks", "training", "exact", "data", "recipes"),
-    "digits": ("networks", "training", "evaluation", "data", "recipes"),
-    "errata_notes": ("evidence",),
+    "swiss_roll": ("data", "networks", "training", "evaluation", "recipes"),
+    "digits": ("data", "networks", "training", "evaluation", "recipes"),
     "ledger": ("evidence", "equations"),
 }
 """Which page explains which room of the library, where the names alone do not say it."""

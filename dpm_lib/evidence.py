@@ -247,20 +247,24 @@ def implementations() -> dict[str, list[str]]:
                 members += [(f"{name}.{k}", v) for k, v in vars(thing).items() if k[0] != "_"]
             for path, member in members:
                 for key in re.findall(r":eq:`([a-z-]+)`", inspect.getdoc(member) or ""):
-                    names = found.setdefault(key, [])
+                    names = found.setdefault(key, []) if key in EQUATIONS else []
                     if f"{info.name}.{path}" not in names:
                         names.append(f"{info.name}.{path}")
     return found
 
 
 def ledger() -> list[dict[str, Any]]:
-    """One entry for each equation, with its proof, its evidence and its refused mutants."""
+    """One entry for each equation, with its proof, its evidence and its refused mutants.
+
+    ``function`` is the first function that implements it, ``functions`` are all of them.
+    """
     current = rows()
     entries = []
     for e in EQUATIONS.values():
         mine = [row for row in current if row.equation == e.id]
-        proofs = [row for row in mine if row.kind == "proof"]
+        proof = next((row for row in mine if row.kind == "proof"), None)
         evidence = [row for row in mine if row.kind == "evidence"]
+        functions = implementations().get(e.id, [])
         entries.append(
             {
                 "id": e.id,
@@ -268,9 +272,10 @@ def ledger() -> list[dict[str, Any]]:
                 "paper": list(e.paper),
                 "notes": list(e.notes),
                 "page": e.page,
-                "function": implementations().get(e.id, []),
-                "status": "measured" if proofs and evidence else "not measured",
-                "proof": [{"worlds": row.worlds, "steps": row.steps} for row in proofs],
+                "function": next(iter(functions), None),
+                "functions": functions,
+                "status": "measured" if proof and evidence else "not measured",
+                "proof": {"worlds": proof.worlds, "steps": proof.steps} if proof else None,
                 "evidence": [
                     {
                         key: getattr(row, key)
@@ -315,7 +320,7 @@ def _publish(equation: str, latex: str) -> None:
         return
     prefix = "application/papermill.record/"
     ipython.display.display(
-        {f"{prefix}text/latex": f"$\\displaystyle {latex}$", f"{prefix}text/plain": equation},
+        {f"{prefix}text/latex": f"$${latex}$$", f"{prefix}text/plain": equation},
         metadata={"scrapbook": {"name": equation, "mime_prefix": prefix}},
         raw=True,
     )

@@ -166,6 +166,7 @@ class ReverseProcess(nn.Module):
         parts = [
             self.step(x, s).log_prob(y)
             for x, y, s in zip(after.split(ROWS), before.split(ROWS), t.split(ROWS), strict=True)
+            if len(s)
         ]
         return torch.cat([edge, *parts]).view(T, B)
 

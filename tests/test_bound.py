@@ -38,6 +38,27 @@ def test_identity_model(m2, beyond, generator):
         assert dpm.correction(kernel, x0).mean().abs() < 1e-12
 
 
+def test_identity_model_is_exactly_null(generator):
+    """With the noise integrated exactly, K = L_null to rounding for data of second moment 1.
+
+    The divergences of the identity model are quadratic in the noise of each coordinate, so the
+    two points +1 and -1 integrate it exactly.
+    """
+    kernel = dpm.GaussianKernel(dpm.schedules.reference_code(100))
+    model = dpm.ReverseProcess(kernel, dpm.identity_network(kernel, (3,)))
+    x0 = scaled(50, 3, generator)
+    kl = torch.zeros(len(x0), dtype=x0.dtype)
+    for t in range(2, 101):
+        law = kernel.marginal(x0, t)
+        for sign in (-1, 1):
+            xt = law.mean + sign * law.stddev
+            kl += divergence(kernel.posterior(x0, xt, t), model.step(xt, t), generator) / 2
+    K = dpm.bound(model, x0, generator=generator).ceiling - kl
+    null = dpm.null_log_likelihood(kernel, x0)
+    assert (K.mean() - null.mean()).abs() < 1e-12
+    torch.testing.assert_close(K + dpm.correction(kernel, x0), null, rtol=1e-12, atol=1e-12)
+
+
 @settings(max_examples=10)
 @given(kernels, seeds)
 def test_two_routes_to_the_bound(kernel, seed):

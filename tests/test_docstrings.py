@@ -24,7 +24,8 @@ def public(module):
             continue
         yield name, inspect.getdoc(thing)
         for member, value in vars(thing).items() if inspect.isclass(thing) else ():
-            if member[0] != "_" and (callable(value) or isinstance(value, property)):
+            function = value.fget if isinstance(value, property) else value
+            if member[0] != "_" and getattr(function, "__module__", None) == module.__name__:
                 yield f"{name}.{member}", inspect.getdoc(value)
 
 

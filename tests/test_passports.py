@@ -8,9 +8,10 @@ ENTRY = {
     "paper": [3],
     "notes": [],
     "page": "forward",
-    "function": ["dpm_lib.forward.marginal"],
+    "function": "dpm_lib.forward.marginal",
+    "functions": ["dpm_lib.forward.marginal"],
     "status": "measured",
-    "proof": [{"worlds": ["Gaussian chain"], "steps": 5}],
+    "proof": {"worlds": ["Gaussian chain"], "steps": 5},
     "evidence": [
         {"route": "quadrature", "error": 1e-16, "tolerance": 1e-15, "because": "rounding",
          "device": "cpu", "dtype": "float64"},

@@ -36,6 +36,7 @@ from dpm_lib.symbolic import (
     at_least,
     equals,
     log,
+    m_2,
     mu_0,
     p,
     q,
@@ -70,6 +71,18 @@ def test_log_sums_have_the_value_of_the_logarithm(exponents, shift):
     point = [0.37, 0.71]
     value = (point[0] + shift) ** 2 * (point[0] * point[1] + k) / (point[1] ** i + j)
     assert math.isclose(LogSum(f).log().at(point), math.log(abs(value)), rel_tol=1e-12)
+
+
+def test_a_wrong_sign_is_refused_in_the_gaussian_world():
+    """A formula and its negative differ, whether or not their constants have the same form."""
+    world = GaussianChain(T=1)
+    with pytest.raises(Unproved):
+        Derivation(alpha_bar[1], equals(-alpha_bar[1], "the sign"), worlds=[world])
+    moment, root = world.value(m_2, {}), world.value(sqrt(m_2), {})
+    cube, other = root * root * root, moment * root
+    assert cube.constant != other.constant
+    assert world.same(cube, other)
+    assert not world.same(cube, other.scale(Fraction(-1)))
 
 
 def test_gaussian_integral_is_that_of_quadrature():

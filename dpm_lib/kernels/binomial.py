@@ -24,7 +24,7 @@ class BinomialKernel(Kernel):
     Raises:
         ValueError: beta is not a vector of rates in (0, 1], or rate is not in (0, 1).
 
-    Source: :eq:`diffusion-kernel`, paper Table App.1 (there with rate 0.5).
+    Source: :eq:`binomial-kernel`, :eq:`diffusion-kernel`, paper Table App.1 (there with rate 0.5).
 
     >>> import torch
     >>> kernel = BinomialKernel(torch.tensor([0.5, 1.0]), rate=0.2)
@@ -58,7 +58,7 @@ class BinomialKernel(Kernel):
         Raises:
             ValueError: t is not in 1 … T, or the state does not fit the kernel.
 
-        Source: :eq:`diffusion-kernel`, :eq:`stationarity`, :eq:`detailed-balance`,
+        Source: :eq:`binomial-kernel`, :eq:`stationarity`, :eq:`detailed-balance`,
         paper eq. 2 and Table App.1.
         """
         self._check(t, x_prev=x_prev)

@@ -25,7 +25,7 @@ class GaussianKernel(Kernel):
     Raises:
         ValueError: beta is not a vector of rates in (0, 1].
 
-    Source: :eq:`diffusion-kernel`, paper Table App.1.
+    Source: :eq:`gaussian-kernel`, :eq:`diffusion-kernel`, paper Table App.1.
 
     >>> kernel = GaussianKernel(torch.tensor([0.36, 1.0]))
     >>> kernel.marginal(torch.ones(1, 2), 1).mean
@@ -59,7 +59,7 @@ class GaussianKernel(Kernel):
         Raises:
             ValueError: t is not in 1 … T, or the state does not fit the kernel.
 
-        Source: :eq:`diffusion-kernel`, :eq:`stationarity`, :eq:`detailed-balance`,
+        Source: :eq:`gaussian-kernel`, :eq:`stationarity`, :eq:`detailed-balance`,
         paper eq. 2 and Table App.1.
         """
         self._check(t, x_prev=x_prev)

@@ -13,6 +13,7 @@ complete the square.
 import math
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from sympy import QQ, factorint
@@ -65,7 +66,7 @@ class LogSum:
             raise ValueError("the logarithm of zero was asked for")
         logs: dict[PolyElement, FracElement] = {}
         for sign, poly in ((1, self.rational.numer), (-1, self.rational.denom)):
-            constant, factors = poly.factor_list()
+            constant, factors = _factors(poly)
             ring = poly.ring
             fraction = Fraction(int(constant.numerator), int(constant.denominator))
             primes = [(ring(k), v) for k, v in _primes(fraction)]
@@ -149,12 +150,13 @@ class Gaussian:
         )
 
     def __eq__(self, other: object) -> bool:
+        """Equal exactly if the constants agree; else up to a sign, which the world decides."""
         if not isinstance(other, Gaussian) or self.quadratic != other.quadratic:
             return False
         if self.polynomial.logs or other.polynomial.logs:
             return self.constant == other.constant and self.polynomial == other.polynomial
-        if self.polynomial == other.polynomial:
-            return self.constant == other.constant
+        if self.polynomial == other.polynomial or self.constant == other.constant:
+            return self.polynomial == other.polynomial and self.constant == other.constant
         if self.polynomial.rational == 0 or other.polynomial.rational == 0:
             return False
         mine, theirs = self.polynomial.log(), other.polynomial.log()
@@ -187,6 +189,8 @@ def _root(f: FracElement) -> FracElement | None:
     total = f.field.one
     for sign, poly in ((1, f.numer), (-1, f.denom)):
         constant, factors = poly.factor_list()
+        if constant < 0:
+            return None
         root = QQ(math.isqrt(int(constant.numerator)), math.isqrt(int(constant.denominator)))
         if root**2 != constant or any(k % 2 for _, k in factors):
             return None
@@ -194,6 +198,12 @@ def _root(f: FracElement) -> FracElement | None:
         for atom, k in factors:
             total *= f.field(atom) ** (sign * k // 2)
     return total
+
+
+@lru_cache(maxsize=100_000)
+def _factors(poly: PolyElement) -> Any:
+    """Irreducible factors with their powers; lines of a derivation ask for the same ones."""
+    return poly.factor_list()
 
 
 def _primes(fraction: Fraction) -> list[tuple[int, int]]:

@@ -2,7 +2,7 @@ r"""Derivations: chains of expressions, each step with its reason, each step che
 
 A :class:`Derivation` evaluates both sides of every step in one or more worlds and raises
 :class:`Unproved` unless they are equal there as exact expressions.  An inequality must exhibit its
-gap, and the gap must be a Kullback-Leibler divergence (or an average of them).
+gap, and the gap must be a Kullback-Leibler divergence, an r - 1 - log r, or an average of them.
 An :class:`Induction` proves a statement about a product or a sum for every number of steps.
 """
 
@@ -17,6 +17,7 @@ from sympy import Expr, Product, Sum, Symbol
 from dpm_lib.symbolic import language as lang
 from dpm_lib.symbolic.printing import latex, ordered_terms
 from dpm_lib.symbolic.worlds import World
+from dpm_lib.symbolic.worlds.base import Env
 
 __all__ = ["Derivation", "Induction", "Step", "Unproved", "at_least", "equals"]
 
@@ -47,7 +48,7 @@ def equals(expression: Any, reason: str) -> Step:
 def at_least(expression: Any, reason: str, *, gap: Expr) -> Step:
     """The line before is at least this expression; the difference is the gap, never negative."""
     if not _never_negative(gap):
-        raise Unproved(f"the gap {gap} is not a KL divergence or an average of them")
+        raise Unproved(f"the gap {gap} is not a KL divergence, r - 1 - log r or an average of them")
     return Step(sp.sympify(expression), reason, gap)
 
 
@@ -69,10 +70,11 @@ class Derivation:
     ) -> None:
         self.start, self.steps, self._worlds = sp.sympify(start), steps, worlds
         self.steps_from = steps_from
+        self._known: dict[Any, Any] = {}
         lines = [self.start, *(step.expression for step in steps)]
         for world in worlds:
             for before, step in zip(lines, steps, strict=False):
-                right = step.expression if step.gap is None else step.expression + step.gap
+                right = _with_gap(step)
                 if self._difference(world, before, right) is not None:
                     raise Unproved(f"in a {world.name}: {before} is not {step.relation} {right}")
 
@@ -86,10 +88,15 @@ class Derivation:
         """Number of steps checked."""
         return len(self.steps)
 
-    def refuses(self, expression: Any) -> float | None:
-        """By how much a damaged last line differs from the proved one; None if it does not."""
-        final = self.steps[-1].expression
-        found = [self._difference(w, final, sp.sympify(expression)) for w in self._worlds]
+    def refuses(self, mutant: Any) -> float | None:
+        """By how much a damaged last line differs from the proved one; None if it does not.
+
+        A mutant of an inequality may be a :class:`Step` with a damaged gap.
+        """
+        final, damaged = self.steps[-1].expression, mutant
+        if isinstance(mutant, Step):
+            final, damaged = _with_gap(self.steps[-1]), _with_gap(mutant)
+        found = [self._difference(w, final, sp.sympify(damaged)) for w in self._worlds]
         told = [damage for damage in found if damage is not None]
         return min(told) if len(told) == len(found) else None
 
@@ -98,11 +105,17 @@ class Derivation:
         for pair in _instances((left, right), world.T, self.steps_from):
             states = sorted({v for side in pair for v in lang.free_states(side)}, key=str)
             for env in world.assignments(states):
-                a, b = (world.value(side, env) for side in pair)
-                if a != b:
+                a, b = (self._value(world, side, env) for side in pair)
+                if not world.same(a, b):
                     gap = abs(a.at(world.point) - b.at(world.point))
                     worst = gap if worst is None else max(gap, worst)
         return worst
+
+    def _value(self, world: World, side: Expr, env: Env) -> Any:
+        key = (id(world), side, frozenset(env.items()))
+        if key not in self._known:  # a line is compared with both its neighbours and with mutants
+            self._known[key] = world.value(side, env)
+        return self._known[key]
 
     def latex(self) -> str:
         """The derivation as one aligned block."""
@@ -169,9 +182,7 @@ class Induction:
         return f"$$\\displaystyle {self.latex()}$$"
 
 
-def _instances(
-    pair: tuple[Expr, Expr], T: int, first: int
-) -> Iterator[tuple[Expr, Expr]]:  # fmt: skip
+def _instances(pair: tuple[Expr, Expr], T: int, first: int) -> Iterator[tuple[Expr, Expr]]:
     fixed = [side.subs(lang.T, T) for side in pair]
     loose: set[Symbol] = {s for side in fixed for s in side.free_symbols if s == lang.t}
     for t in range(first, T + 1) if loose else [None]:
@@ -180,9 +191,13 @@ def _instances(
         yield left, right
 
 
+def _with_gap(step: Step) -> Expr:
+    return step.expression if step.gap is None else step.expression + step.gap
+
+
 def _never_negative(expr: Expr) -> bool:
-    if isinstance(expr, lang.KL):
-        return True
+    if isinstance(expr, lang.KL) or any(expr == f.args[0] - 1 - f for f in expr.atoms(lang.log)):
+        return True  # a divergence, or r - 1 - log r with a positive r
     if isinstance(expr, lang.Expect):
         return _never_negative(expr.args[1])
     if isinstance(expr, lang.Int | Sum):
@@ -196,15 +211,19 @@ def _never_negative(expr: Expr) -> bool:
 def _aligned(start: Expr, steps: Sequence[Step]) -> str:
     lead = latex(start)
     rows = []
-    if _width(lead) > 28:
-        rows.append(f"&{lead}")
-        lead = ""
+    margin = _width(lead)
+    widest = max(_width(line) for step in steps for line in _broken(step.expression))
+    if margin > 28 or margin + widest > 66:
+        first, *more = _broken(start)
+        rows += [f"&{first}", *(f"&\\qquad {line}" for line in more)]
+        lead, margin = "", 0
     for step in steps:
         reason = f"\\small\\text{{({step.reason})}}"
         lines = _broken(step.expression)
         rows.append(f"{lead}&{step.relation} {lines[0]}")
         rows += [f"&\\qquad {line}" for line in lines[1:]]
-        if _width(lead + lines[-1]) + len(step.reason) > 66:
+        indent = margin + 6 * (len(lines) > 1)
+        if indent + _width(lines[-1]) + len(step.reason) > 66:
             rows.append(f"&\\qquad {reason}")
         else:
             rows[-1] += f" \\quad {reason}"

@@ -38,6 +38,10 @@ class Node(Expr):
     is_positive: bool | None = True
     is_number = False
 
+    def __new__(cls, *args: Any) -> "Node":
+        """Make the expression; plain numbers become numbers of SymPy."""
+        return Expr.__new__(cls, *map(sp.sympify, args))
+
     def latex(self) -> str:
         """LaTeX of the expression."""
         return latex(self)
@@ -139,6 +143,8 @@ class Density(Node):
 
 
 class _Law:
+    """The densities of one law: ``q(x[t] | x[t - 1])`` is a :class:`Density`."""
+
     def __init__(self, name: str):
         self.name = Symbol(name)
 
@@ -150,6 +156,8 @@ class _Law:
 
 
 class _States:
+    """The states of the chain: ``x[t]`` is a :class:`State`, ``x[1:T]`` a :class:`Span`."""
+
     def __getitem__(self, key: Any) -> Any:
         return Span(key.start, key.stop) if isinstance(key, slice) else State(key)
 
@@ -166,6 +174,8 @@ class Rate(Node):
 
 
 class _Rates:
+    """A quantity with one value for each step: ``beta[t]`` is a :class:`Rate`."""
+
     def __init__(self, name: str):
         self.name = Symbol(name)
 

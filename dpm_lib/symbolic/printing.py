@@ -96,8 +96,12 @@ def latex(expr: Expr) -> str:
 
 
 def ordered_terms(expr: Add) -> list[Expr]:
-    """The terms of a sum: numbers, sums over steps, entropies, what is left over."""
-    return sorted(expr.args, key=_term_key)
+    """The terms of a sum: numbers, sums over steps, entropies, what is left over.
+
+    A number of steps is read as T-t+1, its number last.
+    """
+    terms = sorted(expr.args, key=_term_key)
+    return sorted(terms, key=lambda term: term.is_number) if expr.is_integer else terms
 
 
 def _sign(expr: Mul) -> tuple[str, list[Expr]]:
@@ -139,6 +143,8 @@ def _nodes(expr: Expr) -> list[Expr]:
 
 def _factor_key(factor: Expr) -> tuple[Any, ...]:
     base = factor.base if isinstance(factor, Pow) else factor
+    if type(base).__name__ == "Kernel":
+        return (-1, 0, 0)
     if type(base).__name__ == "Density":
         index = getattr(base.targets[0], "index", S.Zero)
         index = index.subs(dict.fromkeys(index.free_symbols, 50)) if hasattr(index, "subs") else 0

@@ -101,6 +101,10 @@ class World:
         """Every way to give values to free states."""
         raise NotImplementedError
 
+    def same(self, a: Any, b: Any) -> bool:
+        """Whether two values are equal."""
+        return bool(a == b)
+
     @property
     def point(self) -> list[float]:
         """A fixed generic point, one number for each symbol, where damage is measured."""

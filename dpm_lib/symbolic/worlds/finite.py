@@ -38,6 +38,7 @@ class FiniteChain(World):
     def _start(self, names: list[str]) -> None:
         self.field, *self.generators = field(names, QQ)
         self._joint: dict[Any, Any] = {}
+        self._conditional: dict[Any, LogSum] = {}
 
     def _row(self, free: list[Any]) -> list[Any]:
         return [*free, self.field.one - sum(free, self.field.zero)]
@@ -52,7 +53,11 @@ class FiniteChain(World):
             return LogSum(self.prior[env[expr.targets[0]]])
         given = {s.index: env[s] for s in lang.free_states(expr.given)}
         both = given | {s.index: env[s] for s in lang.free_states(expr.targets)}
-        return LogSum(self._probability(expr.law, both) / self._probability(expr.law, given))
+        key = (expr.law, frozenset(both.items()), frozenset(given))
+        if key not in self._conditional:
+            joint = self._probability(expr.law, both)
+            self._conditional[key] = LogSum(joint / self._probability(expr.law, given))
+        return self._conditional[key]
 
     def _probability(self, law: str, fixed: dict[Any, int]) -> Any:
         key = (law, frozenset(fixed.items()))
@@ -128,6 +133,7 @@ class BinomialChain(FiniteChain):
         self.symbols = {u: LogSum(self._g[str(u)]) for u in [lang.rho, *free]}
         self.symbols[lang.d] = self.constant(Fraction(dimension))
         self.name = f"binomial chain, d={dimension}, T={T}, symbolic rates and base rate"
+        self.name += ", fixed edge step" if edge else ""
 
     def _transition(self, start: int, end: int, rate: Any) -> Any:
         total, rho = self.field.one, self._g["rho"]

@@ -45,6 +45,7 @@ class GaussianChain(World):
         self._joint: dict[Any, Gaussian] = {}
         self.name = f"Gaussian chain, d={dimension}, T={T}, symbolic rates"
         self.name += ", second moment 1" if unit else ""
+        self.name += ", fixed edge step" if edge else ""
 
     def constant(self, number: Fraction) -> Gaussian:
         """A number as a value of this world."""
@@ -151,6 +152,10 @@ class GaussianChain(World):
     def assignments(self, states: list[Any]) -> Iterator[Env]:
         """States stay symbolic here: there is one assignment, and it is empty."""
         yield {}
+
+    def same(self, a: Gaussian, b: Gaussian) -> bool:
+        """Whether two values are equal; where their forms differ the generic point has the sign."""
+        return a == b and a.polynomial.at(self.point) * b.polynomial.at(self.point) >= 0
 
     @property
     def point(self) -> list[float]:
