@@ -92,8 +92,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     "prior_term": ("bound",),
     "steps": ("bound",),
     "closed_forms": ("bound", "kernels", "exact"),
-    "swiss_roll": ("data", "networks", "training", "evaluation"),
-    "digits": ("data", "networks", "training", "evaluation"),
+    "swiss_roll": ("data", "networks", "training", "evaluation", "recipes"),
+    "digits": ("data", "networks", "training", "evaluation", "recipes"),
     "ledger": ("evidence", "equations"),
 }
 """Which page explains which room of the library, where the names alone do not say it."""

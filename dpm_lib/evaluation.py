@@ -1,7 +1,11 @@
 r""":math:`K` and :math:`K - L_{null}` on held-out data, in bits, with their standard error."""
 
+import json
 import math
+import os
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,7 +16,9 @@ from dpm_lib.evidence import library_version
 from dpm_lib.likelihood import bits, null_log_likelihood
 from dpm_lib.reverse import ReverseProcess
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "record", "recorded"]
+
+EXPERIMENTS = Path(__file__).resolve().parents[1] / "results" / "experiments"
 
 
 @torch.no_grad()
@@ -60,3 +66,40 @@ def evaluate(
         "seconds": round(time.perf_counter() - begin, 3),
         "library": library_version(),
     }
+
+
+def record(
+    name: str, runs: Sequence[dict[str, Any]], folder: str | os.PathLike[str] = EXPERIMENTS
+) -> Path:
+    """Write the records of an experiment to ``<folder>/<name>.json``, all or nothing.
+
+    Args:
+        name: of the experiment.
+        runs: one record for each run, as :func:`evaluate` gives them, with the recipe added.
+        folder: by default ``results/experiments`` beside the library.
+
+    Raises:
+        ValueError: a record does not say what it measured.
+    """
+    wanted = {
+        "recipe", "K", "K_minus_L_null", "unit", "standard_error", "n", "T", "seed", "device",
+        "seconds", "library",
+    }  # fmt: skip
+    for run in runs:
+        if missing := wanted - set(run):
+            raise ValueError(f"runs must give {sorted(wanted)}, one lacks {sorted(missing)}")
+    path = Path(folder) / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(list(runs), indent=1) + "\n", encoding="utf8")
+    part.replace(path)
+    return path
+
+
+def recorded(name: str, folder: str | os.PathLike[str] = EXPERIMENTS) -> list[dict[str, Any]]:
+    """Read the records that :func:`record` has written.
+
+    Raises:
+        FileNotFoundError: the experiment has not been recorded.
+    """
+    return json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf8"))

@@ -3,13 +3,32 @@ r""":math:`x^{(0)}, x^{(T/2)}, x^{(T)}` to look at: thin helpers around matplotl
 Every figure has an opaque light panel, so it is legible on light and dark pages.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from torch import Tensor
 
-__all__ = ["chain", "curve", "image_grid", "use_style"]
+__all__ = ["Table", "chain", "curve", "image_grid", "use_style"]
+
+
+class Table:
+    """Rows of text that a notebook shows as a table; the first row is the header.
+
+    >>> Table(("K", "bits"), ("trained", "-1.47"))
+    | K | bits |
+    |---|---|
+    | trained | -1.47 |
+    """
+
+    def __init__(self, *rows: Sequence[str]) -> None:
+        self.rows = rows
+
+    def _repr_markdown_(self) -> str:
+        lines = [f"| {' | '.join(row)} |" for row in self.rows]
+        return "\n".join([lines[0], "|---" * len(self.rows[0]) + "|", *lines[1:]])
+
+    __repr__ = _repr_markdown_
 
 
 def use_style() -> None:

@@ -11,7 +11,10 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["check_rates", "cosine", "erase_evenly", "linear", "noise", "reference_code", "signal"]
+__all__ = [
+    "check_rates", "cosine", "erase_evenly", "geometric", "linear", "noise", "reference_code",
+    "signal",
+]  # fmt: skip
 
 
 def erase_evenly(
@@ -56,6 +59,36 @@ def linear(
     """
     _check_steps(T)
     return check_rates(torch.linspace(first, last, T, dtype=torch.float64, device=device)).to(dtype)
+
+
+def geometric(
+    T: int,
+    first: float,
+    last: float,
+    *,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    r"""Rates that grow by one factor from ``first`` to ``last``, so that no scale is skipped.
+
+    .. math:: \beta_t = \beta_1 \Big(\frac{\beta_T}{\beta_1}\Big)^{(t - 1) / (T - 1)}
+
+    The noise after t steps then grows by nearly the same factor, from :math:`\bar\beta_1 = \beta_1`
+    until it nears 1; fine and coarse structure get equally many steps.
+
+    Returns:
+        ``(T,)``.
+
+    Raises:
+        ValueError: T is not a positive integer, or a rate lies outside (0, 1].
+
+    >>> geometric(3, 0.01, 0.25).tolist()
+    [0.01, 0.05, 0.25]
+    """
+    _check_steps(T)
+    ends = check_rates(torch.tensor([first, last], dtype=torch.float64, device=device))
+    exponent = torch.linspace(0, 1, T, dtype=torch.float64, device=device)
+    return (ends[0] * (ends[1] / ends[0]) ** exponent).to(dtype)
 
 
 def cosine(

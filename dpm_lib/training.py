@@ -11,7 +11,7 @@ from dpm_lib.kernels import GaussianKernel, Kernel
 from dpm_lib.kernels.draw import check_generator
 from dpm_lib.reverse import ReverseProcess
 
-__all__ = ["check_second_moment", "fit"]
+__all__ = ["Source", "check_second_moment", "fit"]
 
 CLIP = 10.0
 """Largest norm of the gradient of K per dimension."""

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 import dpm_lib as dpm
+from dpm_lib import recipes
+from dpm_lib.evaluation import record, recorded
 from dpm_lib.networks import temporal_bumps
 
 
@@ -124,3 +126,46 @@ def test_digits(generator):
     grey = [(d.train * d.scale + d.shift) for d in (data, again)]
     assert torch.equal(grey[0].round(), grey[1].round())
     assert not torch.equal(grey[0], grey[1])
+
+
+def test_digits_draw(generator):
+    """Fresh draws are training digits with other noise, within half a grey level."""
+    pytest.importorskip("sklearn")
+    data = dpm.digits(generator=generator)
+    assert torch.equal((data.train * data.scale + data.shift).round(), data.levels)
+    x = data.draw(2000, generator)
+    noise = x * data.scale + data.shift
+    grey = noise.round()
+    known = {tuple(row) for row in data.levels.int().tolist()}
+    assert all(tuple(row) in known for row in grey.int().tolist())
+    assert (noise - grey).abs().max() <= 0.5
+    assert (noise - grey).var().item() == pytest.approx(1 / 12, rel=0.02)
+    assert dpm.second_moment(x).item() == pytest.approx(1, abs=0.02)
+
+
+def test_recipes_run_and_are_recorded(tmp_path):
+    """A run gives a complete record, the same for the same seed, that survives the file."""
+    runs = [recipes.run("swiss-roll-mlp", seed=seed, steps=3) for seed in (0, 0, 1)]
+    assert runs[0]["K"] == runs[1]["K"] != runs[2]["K"]
+    assert runs[0]["settings"]["steps"] == 3
+    path = record("roll", runs, tmp_path)
+    assert recorded("roll", tmp_path) == runs
+    assert [file.name for file in path.parent.iterdir()] == ["roll.json"]
+    with pytest.raises(ValueError, match="one lacks"):
+        record("roll", [{"K": 1.0}], tmp_path)
+    assert recorded("roll", tmp_path) == runs
+    with pytest.raises(ValueError, match="recipe must be one of"):
+        recipes.run("mnist", seed=0)
+    pytest.importorskip("sklearn")
+    run = recipes.run("digits-mlp", seed=0, steps=1)
+    assert run["n"] == 297
+    assert run["K_train"] == pytest.approx(run["K"], rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["swiss_roll", "digits"])
+def test_records_on_file(name):
+    """Records in results/experiments come from recipes that exist, and say what they measured."""
+    for run in recorded(name):
+        assert run["recipe"] in recipes.RECIPES
+        assert run["settings"]["data"] == name
+        assert run["standard_error"] > 0

@@ -30,3 +30,9 @@ def test_grid_and_curve():
     x = torch.arange(3.0)
     figure = plots.curve(x, {"K": x, "L": 2 * x}, xlabel="t", ylabel="nats")
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["K", "L"]
+
+
+def test_table():
+    """A table is Markdown with one header."""
+    lines = plots.Table(("a", "b"), ("1", "2"))._repr_markdown_().splitlines()
+    assert lines == ["| a | b |", "|---|---|", "| 1 | 2 |"]

@@ -15,6 +15,19 @@ def test_erase_evenly():
     assert schedules.signal(beta)[-1] == 0
 
 
+def test_geometric():
+    """Rates grow by one factor; rates outside (0, 1] are refused."""
+    beta = schedules.geometric(40, 5e-4, 0.5)
+    torch.testing.assert_close(beta[1:] / beta[:-1], (beta[1] / beta[0]).expand(39))
+    torch.testing.assert_close(beta[[0, -1]], torch.tensor([5e-4, 0.5]).double())
+    assert schedules.geometric(1, 0.1, 0.1).tolist() == pytest.approx([0.1])
+    for first, last in ((0.0, 0.5), (0.1, 1.5)):
+        with pytest.raises(ValueError, match="beta must lie"):
+            schedules.geometric(3, first, last)
+    with pytest.raises(ValueError, match="T must be"):
+        schedules.geometric(0, 0.1, 0.2)
+
+
 def test_reference_code():
     """The numbers of the authors' code."""
     beta = schedules.reference_code(1000)

@@ -22,6 +22,7 @@ class Digits:
         test: held-out part, ``(297, 64)``.
         shift: subtracted from the dequantised grey levels.
         scale: they are then divided by this; also the inverse width of a grey level.
+        levels: grey levels of the training part, 0 … 16, ``(1500, 64)``.
         shape: (8, 8), to draw an example.
     """
 
@@ -29,10 +30,27 @@ class Digits:
     test: Tensor
     shift: float
     scale: float
+    levels: Tensor
     shape: tuple[int, int] = (8, 8)
 
+    def draw(self, n: int, generator: torch.Generator) -> Tensor:
+        """Draw training digits with fresh dequantisation noise, ``(n, 64)``: a source for ``fit``.
 
-def digits(*, dtype: torch.dtype = torch.float64, generator: torch.Generator) -> Digits:
+        A model that sees the noise of ``train`` again and again learns it by heart.
+        """
+        device, dtype = self.train.device, self.train.dtype
+        chosen = torch.randint(len(self.levels), (n,), generator=generator, device=device)
+        grey = self.levels[chosen]
+        noise = torch.rand(grey.shape, generator=generator, dtype=dtype, device=device)
+        return (grey + noise - 0.5 - self.shift) / self.scale
+
+
+def digits(
+    *,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str | None = None,
+    generator: torch.Generator,
+) -> Digits:
     r"""8x8 digits with 17 grey levels, dequantised by uniform noise one level wide.
 
     One shift and one scale, both from the training part, give it mean 0 and second moment 1 per
@@ -46,9 +64,9 @@ def digits(*, dtype: torch.dtype = torch.float64, generator: torch.Generator) ->
     except ImportError as error:
         raise ImportError("digits needs scikit-learn: pip install 'dpm_lib[data]'") from error
     grey = torch.from_numpy(load_digits().data)
-    order = torch.randperm(len(grey), generator=torch.Generator().manual_seed(0))
-    x = grey[order] + torch.rand(grey.shape, generator=generator, dtype=grey.dtype) - 0.5
+    grey = grey[torch.randperm(len(grey), generator=torch.Generator().manual_seed(0))]
+    x = grey + torch.rand(grey.shape, generator=generator, dtype=grey.dtype) - 0.5
     shift = x[:TRAIN].mean()
     scale = (x[:TRAIN] - shift).square().mean().sqrt()
-    x = ((x - shift) / scale).to(dtype)
-    return Digits(x[:TRAIN], x[TRAIN:], shift.item(), scale.item())
+    x, levels = ((x - shift) / scale).to(device, dtype), grey[:TRAIN].to(device, dtype)
+    return Digits(x[:TRAIN], x[TRAIN:], shift.item(), scale.item(), levels)

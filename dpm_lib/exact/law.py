@@ -11,7 +11,7 @@ from dpm_lib.reverse import ClosedForm
 
 __all__ = ["Law"]
 
-ELEMENTS = 2**22
+ELEMENTS = 2**20
 """How many numbers one chunk of a density may hold."""
 
 
