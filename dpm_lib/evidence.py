@@ -36,6 +36,9 @@ __all__ = [
 
 PACKAGE = Path(__file__).resolve().parent
 
+Z = 5
+"""How many standard errors a Monte Carlo route may be off: by chance once in 2 million checks."""
+
 
 class Refuted(AssertionError):
     """Two routes disagree, or a damaged formula was not refused."""
@@ -124,13 +127,16 @@ def check(
     computed: Tensor | float,
     expected: Tensor | float,
     *,
-    tolerance: Tensor | float,
-    because: str,
+    tolerance: Tensor | float | None = None,
+    standard_error: Tensor | float | None = None,
+    because: str = "",
     mutants: Mapping[str, Tensor | float],
 ) -> Row:
     r"""Compare two routes to the same numbers, refuse the mutants and write the row.
 
-    The error is :math:`|c - e| / \max(1, |e|)`, elementwise; the row keeps its worst case.
+    Against a ``tolerance`` the error is :math:`|c - e| / \max(1, |e|)`; against the
+    ``standard_error`` of a Monte Carlo route it is :math:`|c - e|`, and 5 standard errors are
+    allowed.  Both are taken elementwise; the row keeps the worst case.
 
     Args:
         equation: id of the equation that is checked.
@@ -138,28 +144,38 @@ def check(
         computed: what the formula under test gives, any shape.
         expected: what the independent route gives, same shape.
         tolerance: largest error allowed, one number or one for each element.
-        because: why that tolerance (rounding, a standard error times z).
+        standard_error: of the Monte Carlo route, instead of a tolerance.
+        because: why that tolerance (the number of roundings), or how the error was measured.
         mutants: name to value, the same quantity from damaged formulas.
 
     Raises:
         Refuted: the routes disagree, or a mutant is within the tolerance.
-        ValueError: the equation is unknown, no mutant is given, or the shapes differ.
+        ValueError: the equation is unknown, no mutant is given, the shapes differ, or not exactly
+            one of tolerance and standard_error is given.
     """
     _known(equation, mutants)
+    if (tolerance is None) == (standard_error is None):
+        raise ValueError("exactly one of tolerance and standard_error must be given")
     value = torch.as_tensor(computed).detach()
     truth = torch.as_tensor(expected, device=value.device).detach()
-    limit = torch.as_tensor(tolerance, device=value.device).detach()
+    if tolerance is not None:
+        limit, scale = torch.as_tensor(tolerance), truth.double().abs().clamp(min=1.0)
+    else:
+        limit, scale = Z * torch.as_tensor(standard_error), torch.ones_like(truth).double()
+        because = f"{Z} standard errors" + (f" {because}" if because else "")
+    limit = limit.to(value.device).detach()
     if value.shape != truth.shape:
         raise ValueError(
             f"computed and expected must have one shape, got {tuple(value.shape)} "
             f"and {tuple(truth.shape)}"
         )
-    error, allowed = _worst(value, truth, limit)
+    error, allowed = _worst(value, truth, scale, limit)
     if not error <= allowed:
         raise Refuted(f"{equation}, {route}: error {error:.3e} exceeds {allowed:.3e} ({because})")
     refused = []
     for name, mutant in mutants.items():
-        damage, margin = _worst(torch.as_tensor(mutant, device=value.device), truth, limit)
+        damaged = torch.as_tensor(mutant, device=value.device)
+        damage, margin = _worst(damaged, truth, scale, limit)
         if damage <= margin:
             raise Refuted(
                 f"{equation}, {route}: the mutant {name!r} passes (error {damage:.3e}, "
@@ -297,8 +313,8 @@ def _known(equation: str, mutants: Mapping[str, Any]) -> None:
         raise ValueError(f"mutants must name at least one damaged formula of {equation!r}")
 
 
-def _worst(value: Tensor, truth: Tensor, limit: Tensor) -> tuple[float, float]:
-    error = (value.double() - truth.double()).abs() / truth.double().abs().clamp(min=1.0)
+def _worst(value: Tensor, truth: Tensor, scale: Tensor, limit: Tensor) -> tuple[float, float]:
+    error = (value.double() - truth.double()).abs() / scale
     error = torch.where(value == truth, 0.0, error).nan_to_num(nan=float("inf"))
     allowed = limit.double().expand_as(error)
     worst = (error / allowed.clamp(min=1e-300)).argmax()

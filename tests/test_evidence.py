@@ -72,6 +72,19 @@ def test_tolerances_may_differ_by_element():
         _check(computed=torch.tensor([1.5, 2.0], dtype=torch.float64), tolerance=limit)
 
 
+def test_a_standard_error_allows_five_of_itself_in_absolute_size():
+    """Far from zero a Monte Carlo route is still held to its own error, not to a relative one."""
+    far = {"expected": torch.tensor([100.0, 2.0], dtype=torch.float64), "tolerance": None}
+    near = torch.tensor([100.049, 2.0], dtype=torch.float64)
+    row = _check(computed=near, standard_error=0.01, because="of a mean", **far)
+    assert (row.error, row.tolerance) == (0.049, 0.05)
+    assert row.because == "5 standard errors of a mean"
+    with pytest.raises(Refuted, match="exceeds"):
+        _check(computed=near + 0.01, standard_error=0.01, **far)
+    with pytest.raises(ValueError, match="exactly one"):
+        _check(standard_error=0.01)
+
+
 def test_bad_arguments_are_named():
     """Unknown equations, no mutants and different shapes raise with what is expected."""
     with pytest.raises(ValueError, match="no-such-equation"):
