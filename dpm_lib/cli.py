@@ -1,11 +1,12 @@
-"""``dpm``: the ledger of equations on the command line."""
+"""``dpm``: the ledger of equations and the recorded experiments, on the command line."""
 
 import json
 from typing import Annotated, Any
 
 import typer
+from tqdm import tqdm
 
-from dpm_lib import evidence
+from dpm_lib import evaluation, evidence, recipes
 
 __all__ = ["app"]
 
@@ -32,6 +33,28 @@ def equations(
     if check and gaps:
         typer.echo(f"not measured with this version of the library: {', '.join(gaps)}", err=True)
         raise typer.Exit(1)
+
+
+@app.command()
+def record(
+    experiment: Annotated[str, typer.Argument(help="swiss_roll or digits.")],
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds, from 0.")] = 3,
+    device: Annotated[str, typer.Option(help="Where to run.")] = "cpu",
+) -> None:
+    """Run an experiment in full (many minutes) and replace its file in results/experiments."""
+    if experiment not in recipes.EXPERIMENTS:
+        known = ", ".join(sorted(recipes.EXPERIMENTS))
+        raise typer.BadParameter(f"must be one of {known}, got {experiment}")
+    plan = [
+        (name, steps, seed)
+        for name, steps in recipes.EXPERIMENTS[experiment]
+        for seed in range(seeds)
+    ]
+    runs = [
+        recipes.run(name, seed=seed, steps=steps, device=device)
+        for name, steps, seed in tqdm(plan, desc=experiment)
+    ]
+    typer.echo(evaluation.record(experiment, runs))
 
 
 def _table(entries: list[dict[str, Any]]) -> str:

@@ -1,25 +1,41 @@
 r""":math:`\beta_1 \dots \beta_T, f_\mu, f_\Sigma` and an optimiser, by name: recorded experiments.
 
-The pages train short versions of these; :func:`run` trains the whole recipe and measures it on
-data that it has not seen.
+The pages train short versions of these; :func:`run` trains a whole recipe and measures it on data
+that it has not seen.
 """
 
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from dpm_lib import schedules
-from dpm_lib.data import digits, swiss_roll
+from dpm_lib import data, schedules
 from dpm_lib.evaluation import evaluate
 from dpm_lib.kernels import GaussianKernel
 from dpm_lib.networks import MLPNetwork, RBFNetwork
 from dpm_lib.reverse import ReverseProcess
 from dpm_lib.training import Source, fit
 
-__all__ = ["RECIPES", "Recipe", "run"]
+__all__ = ["EXPERIMENTS", "RECIPES", "Recipe", "digits", "run", "swiss_roll"]
+
+Parts = tuple[Source, Tensor | None, Tensor]
+"""Where batches come from, data that were seen in training (if any), and held-out data."""
+
+
+def swiss_roll(device: str, generator: torch.Generator) -> Parts:
+    """Fresh points of the roll of thickness 0.05 for every batch, 20 000 more held out."""
+    law = data.swiss_roll(0.05, dtype=torch.float32, device=device)
+    return law.sample, None, law.sample(20_000, generator)
+
+
+def digits(device: str, generator: torch.Generator) -> Parts:
+    """The 8x8 digits with fresh dequantisation for every batch, 297 of them held out."""
+    cpu = torch.Generator().manual_seed(generator.initial_seed())
+    images = data.digits(dtype=torch.float32, device=device, generator=cpu)
+    return images.draw, images.train, images.test
 
 
 @dataclass(frozen=True)
@@ -27,8 +43,8 @@ class Recipe:
     """One experiment: data, schedule, network and training.
 
     Attributes:
-        data: ``swiss_roll`` or ``digits``.
-        network: ``rbf`` or ``mlp``.
+        data: where batches and held-out data come from.
+        network: class of the network.
         units: radial units, or units in each hidden layer.
         T: number of steps of the chain.
         first: rate of the first step.
@@ -36,11 +52,10 @@ class Recipe:
         steps: number of updates.
         learning_rate: of the first update.
         batch: examples in a batch.
-        noise: thickness of the roll, in final units; unused by the digits.
     """
 
-    data: str
-    network: str
+    data: Callable[[str, torch.Generator], Parts]
+    network: type[RBFNetwork] | type[MLPNetwork]
     units: int
     T: int
     first: float
@@ -48,15 +63,25 @@ class Recipe:
     steps: int
     learning_rate: float
     batch: int = 256
-    noise: float = 0.05
+
+    def settings(self) -> dict[str, Any]:
+        """All settings by name, ready for JSON."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: getattr(value, "__name__", value) for name, value in values.items()}
 
 
 RECIPES = {
-    "swiss-roll-rbf": Recipe("swiss_roll", "rbf", 16, 40, 5e-4, 0.5, 40_000, 3e-2),
-    "swiss-roll-mlp": Recipe("swiss_roll", "mlp", 64, 40, 5e-4, 0.5, 40_000, 3e-3),
-    "digits-mlp": Recipe("digits", "mlp", 256, 100, 5e-4, 0.3, 12_000, 4e-3),
+    "swiss-roll-rbf": Recipe(swiss_roll, RBFNetwork, 16, 40, 5e-4, 0.5, 40_000, 3e-2),
+    "swiss-roll-mlp": Recipe(swiss_roll, MLPNetwork, 64, 40, 5e-4, 0.5, 40_000, 3e-3),
+    "digits-mlp": Recipe(digits, MLPNetwork, 256, 100, 5e-4, 0.3, 12_000, 4e-3),
 }
 """Name to recipe."""
+
+EXPERIMENTS = {
+    "swiss_roll": [("swiss-roll-rbf", 40_000), ("swiss-roll-mlp", 40_000)],
+    "digits": [("digits-mlp", 4_000), ("digits-mlp", 12_000), ("digits-mlp", 24_000)],
+}
+"""Name of a file in ``results/experiments`` to the recipes and numbers of updates in it."""
 
 
 def run(name: str, *, seed: int, steps: int | None = None, device: str = "cpu") -> dict[str, Any]:
@@ -83,9 +108,8 @@ def run(name: str, *, seed: int, steps: int | None = None, device: str = "cpu") 
     generator = torch.Generator(device).manual_seed(seed)
     rates = schedules.geometric(recipe.T, recipe.first, recipe.last, dtype=torch.float32)
     kernel = GaussianKernel(rates.to(device))
-    source, seen, held_out = _data(recipe, device, generator)
-    build = {"rbf": RBFNetwork, "mlp": MLPNetwork}[recipe.network]
-    network = build(kernel, held_out.shape[1:], recipe.units, generator=generator)
+    source, seen, held_out = recipe.data(device, generator)
+    network = recipe.network(kernel, held_out.shape[1:], recipe.units, generator=generator)
     model = ReverseProcess(kernel, network)
     rate = recipe.learning_rate
     for _ in fit(
@@ -96,17 +120,5 @@ def run(name: str, *, seed: int, steps: int | None = None, device: str = "cpu") 
     if seen is not None:
         result["K_train"] = evaluate(model, seen, generator=generator)["K"]
     result["second_moment"] = held_out.square().mean().item()
-    result["settings"] = asdict(recipe) | {"steps": steps}
+    result["settings"] = recipe.settings() | {"steps": steps}
     return result | {"seed": seed, "seconds": round(time.perf_counter() - begin, 1)}
-
-
-def _data(
-    recipe: Recipe, device: str, generator: torch.Generator
-) -> tuple[Source, Tensor | None, Tensor]:
-    """Where batches come from, data that were seen in training (if any), and held-out data."""
-    if recipe.data == "swiss_roll":
-        law = swiss_roll(recipe.noise, dtype=torch.float32, device=device)
-        return law.sample, None, law.sample(20_000, generator)
-    cpu = torch.Generator().manual_seed(generator.initial_seed())
-    data = digits(dtype=torch.float32, device=device, generator=cpu)
-    return data.draw, data.train, data.test

@@ -4,7 +4,7 @@ import sys
 
 from typer.testing import CliRunner
 
-from dpm_lib import evidence
+from dpm_lib import evaluation, evidence, recipes
 from dpm_lib.cli import app
 from dpm_lib.equations import EQUATIONS
 
@@ -32,6 +32,19 @@ def test_check_names_the_gaps(monkeypatch, tmp_path):
     full = [{**entry, "status": "measured"} for entry in evidence.ledger()]
     monkeypatch.setattr(evidence, "ledger", lambda: full)
     assert CliRunner().invoke(app, ["equations", "--check"]).exit_code == 0
+
+
+def test_an_experiment_is_run_and_recorded(monkeypatch, tmp_path):
+    """Every run of the plan is recorded; an unknown experiment is named, with what is expected."""
+    monkeypatch.setattr(recipes, "EXPERIMENTS", {"roll": [("swiss-roll-mlp", 2)]})
+    monkeypatch.setattr(evaluation.record, "__defaults__", (tmp_path,))
+    result = CliRunner().invoke(app, ["record", "roll", "--seeds", "2"])
+    assert result.exit_code == 0, result.output
+    assert [run["seed"] for run in evaluation.recorded("roll", tmp_path)] == [0, 1]
+    result = CliRunner().invoke(app, ["record", "mnist"])
+    assert result.exit_code == 2
+    assert "roll" in result.output
+    assert "mnist" in result.output
 
 
 def test_as_a_module():
