@@ -11,7 +11,7 @@ from sphinx.util import logging
 
 from book_ext import house
 from book_ext.html import passport_html
-from dpm_lib import evidence
+from dpm_lib import ledger
 from dpm_lib.equations import EQUATIONS
 
 log = logging.getLogger(__name__)
@@ -66,9 +66,9 @@ class EquationDirective(PasteMathDirective):
 
 
 def visit_passport(self: Any, node: passport) -> None:
-    entries = {entry["id"]: entry for entry in evidence.ledger()}
-    ledger = self.builder.get_relative_uri(self.builder.current_docname, "ledger")
-    self.body.append(passport_html(entries[node["equation"]], linker(self.builder), ledger))
+    entries = {entry["id"]: entry for entry in ledger.entries()}
+    page = self.builder.get_relative_uri(self.builder.current_docname, "ledger")
+    self.body.append(passport_html(entries[node["equation"]], linker(self.builder), page))
     raise nodes.SkipNode
 
 

@@ -46,16 +46,16 @@ def forget_unmeasured(app: Any, env: Any, added: set, changed: set, removed: set
     """Drop executions whose proofs are not on record (any more), so that they run again."""
     from jupyter_cache import get_cache
 
-    from dpm_lib import evidence
+    from dpm_lib import ledger
 
-    on_record = {row.equation for row in evidence.rows() if row.kind == "proof"}
+    on_record = {row.equation for row in ledger.rows() if row.kind == "proof"}
     cache = get_cache(str(cache_folder()))
     again = set()
     for record in cache.list_cache_records():
         notebook = cache.get_cache_bundle(record.pk).nb
         outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
         names = {out.get("metadata", {}).get("scrapbook", {}).get("name") for out in outputs}
-        if evidence.folder() and not names - {None} <= on_record:
+        if ledger.folder() and not names - {None} <= on_record:
             cache.remove_cache(record.pk)
             again.add(Path(record.uri).stem)
     return again & env.found_docs

@@ -1,4 +1,4 @@
-"""Passports and the ledger as HTML, from the entries of ``dpm_lib.evidence.ledger()``."""
+"""Passports and the ledger as HTML, from the entries of ``dpm_lib.ledger.entries()``."""
 
 from collections.abc import Callable
 from html import escape

@@ -11,7 +11,7 @@ from sphinx.util.docutils import SphinxDirective
 import dpm_lib
 from book_ext.equations import linker, skip
 from book_ext.html import ledger_html
-from dpm_lib import evidence, notation
+from dpm_lib import ledger, notation
 
 API_MARK = "<!-- every public module of dpm_lib -->"
 
@@ -43,7 +43,7 @@ def visit_ledger(self: Any, node: ledger_table) -> None:
         return f"{uri}#{anchor}" if anchor else uri
 
     printed = self.builder.env.domains["math"].equations
-    self.body.append(ledger_html(evidence.ledger(), link, linker(self.builder), set(printed)))
+    self.body.append(ledger_html(ledger.entries(), link, linker(self.builder), set(printed)))
     raise nodes.SkipNode
 
 

@@ -1,6 +1,6 @@
 r"""Diffusion probabilistic models, derived and verified."""
 
-from dpm_lib import data, exact, forward, networks, schedules
+from dpm_lib import data, exact, forward, ledger, networks, schedules
 from dpm_lib.bound import (
     Bound,
     Estimate,
@@ -15,9 +15,10 @@ from dpm_lib.bound import (
 )
 from dpm_lib.data import digits, swiss_roll
 from dpm_lib.evaluation import evaluate
-from dpm_lib.evidence import check, ledger, library_version, prove, rounding
+from dpm_lib.evidence import check, prove, rounding
 from dpm_lib.exact import GaussianLaw, MixtureLaw, PatternLaw
 from dpm_lib.kernels import BinomialKernel, GaussianKernel, Kernel, draw
+from dpm_lib.ledger import library_version
 from dpm_lib.likelihood import (
     LogLikelihood,
     bits,

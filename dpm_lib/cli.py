@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from tqdm import tqdm
 
-from dpm_lib import evaluation, evidence, recipes
+from dpm_lib import evaluation, ledger, recipes
 
 __all__ = ["app"]
 
@@ -24,7 +24,7 @@ def equations(
     check: Annotated[bool, typer.Option("--check", help="Fail if one is not measured.")] = False,
 ) -> None:
     """Print every equation with its proof, its evidence and its refused mutants."""
-    entries = evidence.ledger()
+    entries = ledger.entries()
     if as_json:
         typer.echo(json.dumps(entries, indent=1, ensure_ascii=False))
     else:

@@ -94,6 +94,6 @@ PAGES: dict[str, tuple[str, ...]] = {
     "closed_forms": ("bound", "kernels", "exact"),
     "swiss_roll": ("data", "networks", "training", "evaluation", "recipes"),
     "digits": ("data", "networks", "training", "evaluation", "recipes"),
-    "ledger": ("evidence", "equations"),
+    "ledger": ("ledger", "evidence", "equations"),
 }
 """Which page explains which room of the library, where the names alone do not say it."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dpm_lib.bound import bound
-from dpm_lib.evidence import library_version
+from dpm_lib.ledger import library_version
 from dpm_lib.likelihood import bits, null_log_likelihood
 from dpm_lib.reverse import ReverseProcess
 

@@ -4,7 +4,7 @@ import sys
 
 from typer.testing import CliRunner
 
-from dpm_lib import evaluation, evidence, recipes
+from dpm_lib import evaluation, ledger, recipes
 from dpm_lib.cli import app
 from dpm_lib.equations import EQUATIONS
 
@@ -29,8 +29,8 @@ def test_check_names_the_gaps(monkeypatch, tmp_path):
     result = CliRunner().invoke(app, ["equations", "--check"])
     assert result.exit_code == 1
     assert "forward-marginal" in result.output
-    full = [{**entry, "status": "measured"} for entry in evidence.ledger()]
-    monkeypatch.setattr(evidence, "ledger", lambda: full)
+    full = [{**entry, "status": "measured"} for entry in ledger.entries()]
+    monkeypatch.setattr(ledger, "entries", lambda: full)
     assert CliRunner().invoke(app, ["equations", "--check"]).exit_code == 0
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import dpm_lib
 from dpm_lib.equations import EQUATIONS
-from dpm_lib.evidence import implementations
+from dpm_lib.ledger import implementations
 
 MODULES = [
     info.name
@@ -38,9 +38,7 @@ def test_every_public_name_has_a_docstring(name):
     assert [path for path, doc in public(module) if not doc] == []
 
 
-@pytest.mark.parametrize(
-    "name", [m for m in MODULES if not m.endswith((".evidence", ".equations"))]
-)
+@pytest.mark.parametrize("name", [m for m in MODULES if not m.endswith((".ledger", ".equations"))])
 def test_equations_named_exist(name):
     """Docstrings name only equations of the table."""
     module = importlib.import_module(name)

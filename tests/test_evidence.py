@@ -5,9 +5,10 @@ import json
 import pytest
 import torch
 
-from dpm_lib import evidence
+from dpm_lib import ledger
 from dpm_lib.equations import EQUATIONS
-from dpm_lib.evidence import Refuted, check, ledger, library_version, prove, rounding, rows
+from dpm_lib.evidence import Refuted, check, prove, rounding
+from dpm_lib.ledger import entries, library_version, rows
 from dpm_lib.notation import SYMBOLS, table
 
 
@@ -108,14 +109,26 @@ def test_rows_of_another_library_version_do_not_count(ledger_folder, monkeypatch
     """After a change of the library an equation reads not measured until it runs again."""
     _check()
     prove("forward-marginal", _Proof(), mutants={"damaged": 1})
-    entry = next(e for e in ledger() if e["id"] == "forward-marginal")
+    entry = next(e for e in entries() if e["id"] == "forward-marginal")
     assert entry["status"] == "measured"
-    monkeypatch.setattr(evidence, "library_version", lambda: "another")
-    entry = next(e for e in ledger() if e["id"] == "forward-marginal")
+    monkeypatch.setattr(ledger, "library_version", lambda: "another")
+    entry = next(e for e in entries() if e["id"] == "forward-marginal")
     assert (entry["status"], entry["evidence"], entry["mutants"]) == ("not measured", [], [])
     assert len(rows(current=False)) == 2
     _check()
     assert [row.library for row in rows(current=False)] == ["another"]
+
+
+@pytest.mark.parametrize("text", ["[", "{}x", '[{"id": 1}]', "3"])
+def test_a_foreign_or_truncated_file_is_named(ledger_folder, text):
+    """A file that does not hold rows raises with its name, and is not overwritten."""
+    ledger_folder.mkdir()
+    (ledger_folder / "cpu.json").write_text(text)
+    with pytest.raises(ValueError, match=r"cpu\.json must hold rows"):
+        rows()
+    with pytest.raises(ValueError, match=r"cpu\.json must hold rows"):
+        _check()
+    assert (ledger_folder / "cpu.json").read_text() == text
 
 
 class _Proof:
@@ -139,10 +152,10 @@ def test_a_proof_needs_mutants_that_differ():
 
 def test_the_ledger_lists_every_equation_once():
     """The ledger has the contract's keys, in the order of the table."""
-    entries = ledger()
-    assert [e["id"] for e in entries] == list(EQUATIONS)
+    found = entries()
+    assert [e["id"] for e in found] == list(EQUATIONS)
     keys = {"id", "paper", "notes", "page", "function", "proof", "evidence", "mutants"}
-    assert all(keys <= set(e) for e in entries)
+    assert all(keys <= set(e) for e in found)
 
 
 def test_every_number_of_the_notes_and_of_the_paper_is_claimed():

@@ -5,13 +5,13 @@ import functools
 import pytest
 
 from book_ext import house
-from dpm_lib import evidence
+from dpm_lib import ledger
 from dpm_lib.equations import EQUATIONS
 
 
 @functools.cache
 def entries():
-    return {entry["id"]: entry for entry in evidence.ledger()}
+    return {entry["id"]: entry for entry in ledger.entries()}
 
 
 @pytest.mark.parametrize("key", EQUATIONS)
@@ -27,12 +27,12 @@ def test_equation_is_derived_verified_and_used(key):
 
 
 def test_rows_belong_to_equations():
-    assert {row.equation for row in evidence.rows()} <= set(EQUATIONS)
+    assert {row.equation for row in ledger.rows()} <= set(EQUATIONS)
 
 
 def test_rows_come_from_sources():
     """A route that no source spells out is a row that nothing measures any more."""
     files = [*house.BOOK.glob("*.md"), *(house.ROOT / "tests").glob("**/*.py")]
     text = "\n".join(path.read_text(encoding="utf8") for path in files)
-    stale = [r for r in evidence.rows() if r.kind == "evidence" and r.route not in text]
+    stale = [r for r in ledger.rows() if r.kind == "evidence" and r.route not in text]
     assert not stale, "remove these rows, or write the route as one literal"

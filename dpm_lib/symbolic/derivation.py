@@ -213,7 +213,7 @@ def _aligned(start: Expr, steps: Sequence[Step]) -> str:
     rows = []
     margin = _width(lead)
     widest = max(_width(line) for step in steps for line in _broken(step.expression))
-    if margin > 28 or margin + widest > 66:
+    if margin > 20 or margin + widest > 66:
         first, *more = _broken(start)
         rows += [f"&{first}", *(f"&\\qquad {line}" for line in more)]
         lead, margin = "", 0
