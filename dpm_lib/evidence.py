@@ -153,7 +153,8 @@ def _worst(value: Tensor, truth: Tensor, scale: Tensor, limit: Tensor) -> tuple[
 
 
 def _short(x: float) -> float:
-    return float(f"{x:.2e}")
+    """Three digits; what is not finite becomes the largest number, because JSON has no infinity."""
+    return min(float(f"{x:.2e}"), sys.float_info.max)
 
 
 def _publish(equation: str, latex: str) -> None:
