@@ -25,11 +25,6 @@ def source(page: str) -> str:
     return (BOOK / f"{page}.md").read_text(encoding="utf8")
 
 
-def is_stub(page: str) -> bool:
-    """Whether a page only keeps the place of a chapter that is not written yet."""
-    return "\n% stub" in f"\n{source(page)}"
-
-
 def cache_folder() -> Path:
     """The jupyter-cache of this version of the library.
 

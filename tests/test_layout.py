@@ -41,11 +41,6 @@ def directives(name):
     return [(page, use.strip()) for page in ALL for use in pattern.findall(prose(page))]
 
 
-def skip_stub(page):
-    if house.is_stub(page):
-        pytest.skip(f"{page} is not written yet")
-
-
 # pages
 
 
@@ -71,7 +66,6 @@ def test_no_notebook_and_no_output_is_in_git():
 @pytest.mark.parametrize("page", PAGES)
 def test_page_explains_rooms_that_exist(page):
     assert page in ALL
-    skip_stub(page)
     rooms = {module.name for module in pkgutil.iter_modules(dpm_lib.__path__)}
     assert set(PAGES[page]) <= rooms
 
@@ -107,7 +101,7 @@ def test_one_cell_of_parameters(page):
         for target in statement.targets
         if isinstance(target, ast.Name)
     }
-    trains = any(re.search(r"\btrain\(", cell.source) for cell in code)
+    trains = any(re.search(r"\bfit\(", cell.source) for cell in code)
     wanted = {"device", "dtype", "seed"} | ({"steps"} if trains else set())
     assert wanted <= names, f"missing: {wanted - names}"
 
@@ -132,13 +126,7 @@ def test_each_equation_stands_once_and_on_its_page():
     found = [(key, page) for page, key in directives("equation")]
     expected = {(e.id, e.page) for e in EQUATIONS.values()}
     assert len(found) == len(set(found))
-    assert set(found) <= expected, "unknown, or on another page than dpm_lib.equations says"
-
-
-@pytest.mark.parametrize("key", EQUATIONS)
-def test_equation_is_printed(key):
-    skip_stub(EQUATIONS[key].page)
-    assert (EQUATIONS[key].page, key) in directives("equation")
+    assert set(found) == expected, "missing, unknown, or not where dpm_lib.equations says"
 
 
 @pytest.mark.parametrize("page", ALL)
