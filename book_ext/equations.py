@@ -10,6 +10,7 @@ from myst_nb.ext.glue.utils import retrieve_glue_data
 from sphinx.util import logging
 
 from book_ext.html import passport_html
+from book_ext.symbols import undeclared
 from dpm_lib import ledger
 from dpm_lib.equations import EQUATIONS
 
@@ -35,7 +36,10 @@ class EquationDirective(PasteMathDirective):
         docname = self.document.settings.env.docname
         if known.page != docname:
             log.warning("equation %r belongs to the page %r", key, known.page, location=here)
-        block = nodes.math_block("", self.latex(key), nowrap=False, label=key, number=None)
+        formula = self.latex(key)
+        if strange := undeclared(formula):
+            log.warning("%r prints undeclared %s", key, ", ".join(sorted(strange)), location=here)
+        block = nodes.math_block("", formula, nowrap=False, label=key, number=None)
         self.set_source_info(block)
         anchor = nodes.target("", "", ids=[self.free_anchor(key)])
         self.document.note_explicit_target(anchor)

@@ -33,6 +33,8 @@ _ROWS = [
     (r"T_\pi(y\mid y';\beta)", "kernel.step", "", "diffusion kernel of rate β, from y' to y"),
     (r"\mathcal N(u;\mu,\Sigma)", "Normal", "", "Gaussian density with mean μ and covariance Σ"),
     (r"\mathcal B(u;r)", "Bernoulli", "", "probability of a bit u that is 1 with probability r"),
+    (r"I", "", "(d, d)", "identity matrix: each coordinate has noise of its own, of one variance"),
+    (r"e", "math.e", "float", "Euler's number, 2.718…"),
     # rates
     (r"\beta_t", "beta[t - 1]", "(T,)", "rate of step t, in (0, 1]"),
 ]

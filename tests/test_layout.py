@@ -13,8 +13,8 @@ import yaml
 
 import dpm_lib
 from book_ext import house
+from book_ext.symbols import undeclared
 from dpm_lib.equations import EQUATIONS, PAGES
-from dpm_lib.notation import SYMBOLS
 
 ALL = house.pages()
 CHAPTERS = [page for page in ALL if "```{code-cell}" in house.source(page)]
@@ -140,46 +140,6 @@ def test_references_to_equations_exist(page):
 
 # symbols
 
-REMOVED = re.compile(
-    r"\\(?:text\w*|math(?:rm|bb|bf|sf|tt)|operatorname\*?|label|tag|eqref|begin|end|color|[hv]space)(?![A-Za-z])"
-    r"\s*(?:\{[^{}]*\}(?:\{[lcr| ]+\})?|\s[A-Za-z])"
-)
-DECORATED = re.compile(
-    r"\\(bar|overline|tilde|widetilde|hat|widehat|mathcal|vec|dot)(?![A-Za-z])\s*"
-    r"(?:\{\s*(\\?[A-Za-z]+)\s*\}|(\\[A-Za-z]+|[A-Za-z]))"
-)
-SAME = {"overline": "bar", "widetilde": "tilde", "widehat": "hat"}
-GREEK = set(
-    re.findall(
-        r"\\\w+",
-        r"\alpha\beta\gamma\delta\epsilon\zeta\eta\theta\iota\kappa\lambda\mu\nu\xi\pi\rho\sigma"
-        r"\tau\upsilon\phi\chi\psi\omega\Gamma\Delta\Theta\Lambda\Xi\Pi\Sigma\Upsilon\Phi\Psi"
-        r"\Omega\varphi\vartheta\varrho\varsigma\ell",
-    )
-)
-
-
-def letters(latex):
-    """The letters of a formula, each with its decoration.
-
-    >>> sorted(letters(r"\\bar{\\beta}_t + \\mathcal N(x;\\,0) \\text{ if } D_{KL}"))
-    ['D', 'K', 'L', '\\\\bar \\\\beta', '\\\\mathcal N', 't', 'x']
-    """
-    latex = latex.replace(r"\varepsilon", r"\epsilon")
-    latex = re.sub(r"\\\\(\[[^\]]*\])?", " ", latex)
-    latex = REMOVED.sub(" ", latex)
-    found = set()
-
-    def take(match):
-        base = match.group(2) or match.group(3)
-        found.add(f"\\{SAME.get(match.group(1), match.group(1))} {base}")
-        return " "
-
-    latex = DECORATED.sub(take, latex)
-    commands = set(re.findall(r"\\[A-Za-z]+", latex))
-    rest = re.sub(r"\\[A-Za-z]+|\\.", " ", latex)
-    return found | (commands & GREEK) | set(re.findall(r"[A-Za-z]", rest))
-
 
 def formulas(page):
     """All mathematics that is typed on a page."""
@@ -206,10 +166,9 @@ def formulas(page):
 
 @pytest.mark.parametrize("page", ALL)
 def test_only_declared_symbols_are_used(page):
-    declared = set().union(*(letters(symbol.latex) for symbol in SYMBOLS))
     strange = {}
     for formula in formulas(page):
-        for letter in letters(formula) - declared:
+        for letter in undeclared(formula):
             strange.setdefault(letter, formula.strip())
     assert not strange, "declare these in dpm_lib.notation, or use a letter that is there"
 
