@@ -1,4 +1,4 @@
-r""":math:`x^{(0)}, x^{(T/2)}, x^{(T)}` to look at: thin helpers around matplotlib.
+r""":math:`x^{(0)}, x^{(T/2)}, x^{(T)}` to look at: a few figures of matplotlib.
 
 Every figure has an opaque light panel, so it is legible on light and dark pages.
 """
