@@ -69,7 +69,7 @@ def evaluate(
 
 
 def record(
-    name: str, runs: Sequence[dict[str, Any]], folder: str | os.PathLike[str] = EXPERIMENTS
+    name: str, runs: Sequence[dict[str, Any]], folder: str | os.PathLike[str] | None = None
 ) -> Path:
     """Write the records of an experiment to ``<folder>/<name>.json``, all or nothing.
 
@@ -88,7 +88,7 @@ def record(
     for run in runs:
         if missing := wanted - set(run):
             raise ValueError(f"runs must give {sorted(wanted)}, one lacks {sorted(missing)}")
-    path = Path(folder) / f"{name}.json"
+    path = Path(folder or EXPERIMENTS) / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_text(json.dumps(list(runs), indent=1) + "\n", encoding="utf8")
@@ -96,10 +96,10 @@ def record(
     return path
 
 
-def recorded(name: str, folder: str | os.PathLike[str] = EXPERIMENTS) -> list[dict[str, Any]]:
+def recorded(name: str, folder: str | os.PathLike[str] | None = None) -> list[dict[str, Any]]:
     """Read the records that :func:`record` has written.
 
     Raises:
         FileNotFoundError: the experiment has not been recorded.
     """
-    return json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf8"))
+    return json.loads((Path(folder or EXPERIMENTS) / f"{name}.json").read_text(encoding="utf8"))

@@ -82,14 +82,14 @@ def table() -> str:
     """The table of symbols as Markdown.
 
     >>> print(table().splitlines()[0])
-    | symbol | in the code | shape | meaning | in the paper |
+    | symbol | meaning | in the code | shape | in the paper |
     """
-    lines = ["| symbol | in the code | shape | meaning | in the paper |", "|---|---|---|---|---|"]
+    lines = ["| symbol | meaning | in the code | shape | in the paper |", "|---|---|---|---|---|"]
     for s in SYMBOLS:
         latex = s.latex.replace("|", r"\vert ")
         code = f"`{s.code}`" if s.code else ""
         shape = f"`{s.shape}`" if s.shape else ""
         lines.append(
-            f"| ${latex}$ | {code} | {shape} | {s.meaning} | {'yes' if s.paper else 'no'} |"
+            f"| ${latex}$ | {s.meaning} | {code} | {shape} | {'yes' if s.paper else 'no'} |"
         )
     return "\n".join(lines)

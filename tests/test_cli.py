@@ -37,7 +37,7 @@ def test_check_names_the_gaps(monkeypatch, tmp_path):
 def test_an_experiment_is_run_and_recorded(monkeypatch, tmp_path):
     """Every run of the plan is recorded; an unknown experiment is named, with what is expected."""
     monkeypatch.setattr(recipes, "EXPERIMENTS", {"roll": [("swiss-roll-mlp", 2)]})
-    monkeypatch.setattr(evaluation.record, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(evaluation, "EXPERIMENTS", tmp_path)
     result = CliRunner().invoke(app, ["record", "roll", "--seeds", "2"])
     assert result.exit_code == 0, result.output
     assert [run["seed"] for run in evaluation.recorded("roll", tmp_path)] == [0, 1]
