@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from dpm_lib.equations import EQUATIONS  # noqa: E402
+from dpm_lib.evidence.equations import EQUATIONS  # noqa: E402
 
 FETCHED = {
     "script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src",

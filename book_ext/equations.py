@@ -11,8 +11,8 @@ from sphinx.util import logging
 
 from book_ext.html import passport_html
 from book_ext.symbols import undeclared
-from dpm_lib import ledger
-from dpm_lib.equations import EQUATIONS
+from dpm_lib.evidence import ledger
+from dpm_lib.evidence.equations import EQUATIONS
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class passport(nodes.General, nodes.Element):
 
 
 class EquationDirective(PasteMathDirective):
-    """Print what ``dpm_lib.evidence.prove(id, ...)`` left in a cell of this page."""
+    """Print what ``dpm_lib.evidence.checks.prove(id, ...)`` left in a cell of this page."""
 
     option_spec: ClassVar[dict[str, Any]] = {}
 
@@ -31,7 +31,7 @@ class EquationDirective(PasteMathDirective):
         here = (self.source, self.line)
         known = EQUATIONS.get(key)
         if known is None:
-            log.warning("%r is not an id of dpm_lib.equations", key, location=here)
+            log.warning("%r is not an id of dpm_lib.evidence.equations", key, location=here)
             return []
         docname = self.document.settings.env.docname
         if known.page != docname:

@@ -41,7 +41,7 @@ def forget_unmeasured(app: Any, env: Any, added: set, changed: set, removed: set
     """Drop executions whose proofs are not on record (any more), so that they run again."""
     from jupyter_cache import get_cache
 
-    from dpm_lib import ledger
+    from dpm_lib.evidence import ledger
 
     on_record = {row.equation for row in ledger.rows() if row.kind == "proof"}
     cache = get_cache(str(cache_folder()))

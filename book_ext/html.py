@@ -1,4 +1,4 @@
-"""Passports and the ledger as HTML, from the entries of ``dpm_lib.ledger.entries()``."""
+"""Passports and the ledger as HTML, from the entries of ``dpm_lib.evidence.ledger.entries()``."""
 
 from collections.abc import Callable
 from html import escape

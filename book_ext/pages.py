@@ -11,7 +11,7 @@ from sphinx.util.docutils import SphinxDirective
 import dpm_lib
 from book_ext.equations import linker, skip
 from book_ext.html import ledger_html
-from dpm_lib import ledger, notation
+from dpm_lib.evidence import ledger, notation
 
 API_MARK = "<!-- every public module of dpm_lib -->"
 
@@ -28,12 +28,12 @@ class LedgerDirective(SphinxDirective):
 
 
 class SymbolsDirective(SphinxDirective):
-    """``{symbols}``: the table of dpm_lib.notation."""
+    """``{symbols}``: the table of dpm_lib.evidence.notation."""
 
     def run(self) -> list[nodes.Node]:
         box = nodes.container(classes=["dpm-symbols"])
         lines = notation.table().splitlines()
-        self.state.nested_parse(StringList(lines, source="dpm_lib/notation.py"), 0, box)
+        self.state.nested_parse(StringList(lines, source="dpm_lib/evidence/notation.py"), 0, box)
         return [box]
 
 

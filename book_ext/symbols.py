@@ -1,8 +1,8 @@
-"""The letters of formulas: every one must be declared in ``dpm_lib.notation``."""
+"""The letters of formulas: every one must be declared in ``dpm_lib.evidence.notation``."""
 
 import re
 
-from dpm_lib.notation import SYMBOLS
+from dpm_lib.evidence.notation import SYMBOLS
 
 REMOVED = re.compile(
     r"\\(?:text\w*|math(?:rm|bb|bf|sf|tt)|operatorname\*?|label|tag|eqref|begin|end|color|[hv]space)(?![A-Za-z])"

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 from tqdm import tqdm
 
-from dpm_lib import evaluation, ledger, recipes
+from dpm_lib.evidence import ledger
+from dpm_lib.learning import evaluation, recipes
 
 __all__ = ["app"]
 
@@ -18,8 +19,8 @@ def main() -> None:
     """Diffusion probabilistic models, derived and verified."""
 
 
-@app.command()
-def equations(
+@app.command("equations")
+def show_equations(
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Fail if one is not measured.")] = False,
 ) -> None:

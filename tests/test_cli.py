@@ -4,9 +4,10 @@ import sys
 
 from typer.testing import CliRunner
 
-from dpm_lib import evaluation, ledger, recipes
 from dpm_lib.cli import app
-from dpm_lib.equations import EQUATIONS
+from dpm_lib.evidence import ledger
+from dpm_lib.evidence.equations import EQUATIONS
+from dpm_lib.learning import evaluation, recipes
 
 
 def test_ledger_as_json():

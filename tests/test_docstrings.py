@@ -6,8 +6,8 @@ import re
 import pytest
 
 import dpm_lib
-from dpm_lib.equations import EQUATIONS
-from dpm_lib.ledger import implementations
+from dpm_lib.evidence.equations import EQUATIONS
+from dpm_lib.evidence.ledger import implementations
 
 MODULES = [
     info.name

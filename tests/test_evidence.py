@@ -6,11 +6,11 @@ import sys
 import pytest
 import torch
 
-from dpm_lib import ledger
-from dpm_lib.equations import EQUATIONS
-from dpm_lib.evidence import Refuted, check, prove, rounding
-from dpm_lib.ledger import entries, library_version, rows
-from dpm_lib.notation import SYMBOLS, table
+from dpm_lib.evidence import ledger
+from dpm_lib.evidence.checks import Refuted, check, prove, rounding
+from dpm_lib.evidence.equations import EQUATIONS
+from dpm_lib.evidence.ledger import entries, library_version, rows
+from dpm_lib.evidence.notation import SYMBOLS, table
 
 
 @pytest.fixture(autouse=True)

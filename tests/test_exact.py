@@ -5,7 +5,7 @@ import torch
 from scipy import integrate
 
 import dpm_lib as dpm
-from dpm_lib.bound import Bound
+from dpm_lib.bounds import Bound
 
 
 def gaussian(variance):

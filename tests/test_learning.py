@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import dpm_lib as dpm
-from dpm_lib import recipes
-from dpm_lib.evaluation import record, recorded
-from dpm_lib.networks import temporal_bumps
+from dpm_lib.learning import recipes
+from dpm_lib.learning.evaluation import record, recorded
+from dpm_lib.learning.networks import temporal_bumps
 
 
 @pytest.mark.parametrize("kind", [dpm.GaussianKernel, dpm.BinomialKernel])

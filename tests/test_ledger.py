@@ -5,8 +5,8 @@ import functools
 import pytest
 
 from book_ext import house
-from dpm_lib import ledger
-from dpm_lib.equations import EQUATIONS
+from dpm_lib.evidence import ledger
+from dpm_lib.evidence.equations import EQUATIONS
 
 
 @functools.cache

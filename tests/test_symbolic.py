@@ -1,10 +1,7 @@
 """The symbolic room: exact arithmetic, worlds that agree with numbers, derivations."""
 
 import math
-import subprocess
-import sys
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 import torch
@@ -269,20 +266,3 @@ def test_marginal_holds_for_every_length_and_dimension(length, dimension):
 def test_expressions_are_printed_as_the_field_writes_them(expression, latex):
     """The LaTeX of typical expressions."""
     assert sym.latex(expression) == latex
-
-
-# --- architecture --------------------------------------------------------------------------------
-
-
-def test_the_symbolic_room_imports_nothing_numeric():
-    """Importing it alone loads no torch; no numeric room loads SymPy."""
-    code = (
-        "import sys, types; root = types.ModuleType('dpm_lib'); "
-        f"root.__path__ = {[str(p) for p in dpm.__path__]!r}; sys.modules['dpm_lib'] = root; "
-        "import dpm_lib.symbolic; assert 'torch' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-    for path in Path(dpm.__file__).parent.rglob("*.py"):
-        text = path.read_text(encoding="utf8")
-        numeric = "symbolic" not in path.parts
-        assert not (numeric and ("import sympy" in text or "dpm_lib.symbolic import" in text)), path

@@ -7,7 +7,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily
 from dpm_lib.exact.gaussian import gaussian_only, normal, reversed_step
 from dpm_lib.exact.law import Law, check_step, chunked_log_prob
 from dpm_lib.kernels import Kernel, Steps
-from dpm_lib.kernels.draw import check_generator
+from dpm_lib.kernels.draws import check_generator
 from dpm_lib.kernels.gaussian import root
 from dpm_lib.reverse import ClosedForm
 

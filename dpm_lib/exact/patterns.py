@@ -6,7 +6,7 @@ from torch.distributions import Bernoulli, Categorical, Independent, MixtureSame
 
 from dpm_lib.exact.law import Law, check_step, chunked_log_prob
 from dpm_lib.kernels import BinomialKernel, Kernel, Steps
-from dpm_lib.kernels.draw import check_generator
+from dpm_lib.kernels.draws import check_generator
 from dpm_lib.reverse import ClosedForm
 
 __all__ = ["PatternLaw"]

@@ -2,7 +2,7 @@ r""":math:`T_\pi(y \mid y'; \beta)`, the two diffusion kernels, with the same me
 
 from dpm_lib.kernels.base import Kernel, Steps
 from dpm_lib.kernels.binomial import BinomialKernel
-from dpm_lib.kernels.draw import draw
+from dpm_lib.kernels.draws import draw
 from dpm_lib.kernels.gaussian import GaussianKernel
 
 __all__ = ["BinomialKernel", "GaussianKernel", "Kernel", "Steps", "draw"]

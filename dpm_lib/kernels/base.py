@@ -6,7 +6,7 @@ so their ``log_prob``, ``entropy`` and KL divergence are ``(B,)``, in nats.
 
 Shapes, dtypes and steps are checked in every public method; the steps of a CUDA tensor are checked
 on the device, without waiting for it.  Values of data (NaN, bits) are checked once, by
-:meth:`Kernel.check_data`, where data enter: :mod:`dpm_lib.forward`, ``likelihood``, ``bound``.
+:meth:`Kernel.check_data`, where data enter: :mod:`dpm_lib.forward`, ``likelihood``, ``bounds``.
 """
 
 from abc import ABC, abstractmethod

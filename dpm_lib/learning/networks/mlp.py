@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.distributions import Independent
 
 from dpm_lib.kernels import BinomialKernel, GaussianKernel, Kernel, Steps
-from dpm_lib.kernels.draw import check_generator
-from dpm_lib.networks.heads import binomial_head, gaussian_head, linear
+from dpm_lib.kernels.draws import check_generator
+from dpm_lib.learning.networks.heads import binomial_head, gaussian_head, linear
 
 __all__ = ["MLPNetwork", "temporal_bumps"]
 

@@ -22,11 +22,11 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-from dpm_lib.equations import EQUATIONS
+from dpm_lib.evidence.equations import EQUATIONS
 
 __all__ = ["Row", "entries", "folder", "implementations", "library_version", "rows", "write"]
 
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -197,5 +197,5 @@ def _read(path: Path) -> list[Row]:
         return [Row(**row) for row in json.loads(path.read_text(encoding="utf8"))]
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"{path.name} must hold rows of evidence as dpm_lib.ledger writes them: {error}"
+            f"{path.name} must hold rows of evidence as this library writes them: {error}"
         ) from error

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.distributions import Independent
 
 from dpm_lib.kernels import GaussianKernel, Steps
-from dpm_lib.kernels.draw import check_generator
-from dpm_lib.networks.heads import gaussian_head
+from dpm_lib.kernels.draws import check_generator
+from dpm_lib.learning.networks.heads import gaussian_head
 
 __all__ = ["RBFNetwork"]
 

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from dpm_lib.equations import EQUATIONS
-from dpm_lib.ledger import Row, write
+from dpm_lib.evidence.equations import EQUATIONS
+from dpm_lib.evidence.ledger import Row, write
 
 __all__ = ["Refuted", "check", "prove", "rounding"]
 
@@ -139,7 +139,7 @@ def prove(equation: str, derivation: Proof, *, mutants: Mapping[str, Any]) -> Ro
 
 def _known(equation: str, mutants: Mapping[str, Any]) -> None:
     if equation not in EQUATIONS:
-        raise ValueError(f"equation must be an id of dpm_lib.equations, got {equation!r}")
+        raise ValueError(f"equation must be an id of dpm_lib.evidence.equations, got {equation!r}")
     if not mutants:
         raise ValueError(f"mutants must name at least one damaged formula of {equation!r}")
 

@@ -12,12 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dpm_lib import data, schedules
-from dpm_lib.evaluation import evaluate
+from dpm_lib import schedules
 from dpm_lib.kernels import GaussianKernel
-from dpm_lib.networks import MLPNetwork, RBFNetwork
+from dpm_lib.learning import data
+from dpm_lib.learning.evaluation import evaluate
+from dpm_lib.learning.networks import MLPNetwork, RBFNetwork
+from dpm_lib.learning.training import Source, fit
 from dpm_lib.reverse import ReverseProcess
-from dpm_lib.training import Source, fit
 
 __all__ = ["EXPERIMENTS", "RECIPES", "Recipe", "digits", "run", "swiss_roll"]
 

@@ -7,7 +7,7 @@ from strategies import kernels, seeds, states
 from torch.distributions import Bernoulli, Normal
 
 import dpm_lib as dpm
-from dpm_lib.bound import divergence
+from dpm_lib.bounds import divergence
 
 
 def within(got, expected, error, z=5):

@@ -82,18 +82,22 @@ EQUATIONS: dict[str, Equation] = {
     )
 }
 
+TRAINING = tuple(
+    f"learning.{room}" for room in ("data", "networks", "training", "evaluation", "recipes")
+)
+
 PAGES: dict[str, tuple[str, ...]] = {
-    "notation": ("notation",),
+    "notation": ("evidence.notation",),
     "kernels": ("kernels", "schedules"),
     "forward": ("forward",),
     "reverse": ("reverse", "exact"),
     "likelihood": ("likelihood",),
-    "bound": ("bound",),
-    "prior_term": ("bound",),
-    "steps": ("bound",),
-    "closed_forms": ("bound", "kernels", "exact"),
-    "swiss_roll": ("data", "networks", "training", "evaluation", "recipes"),
-    "digits": ("data", "networks", "training", "evaluation", "recipes"),
-    "ledger": ("ledger", "evidence", "equations"),
+    "bound": ("bounds",),
+    "prior_term": ("bounds",),
+    "steps": ("bounds",),
+    "closed_forms": ("bounds", "kernels", "exact"),
+    "swiss_roll": TRAINING,
+    "digits": TRAINING,
+    "ledger": ("evidence.ledger", "evidence.checks", "evidence.equations"),
 }
 """Which page explains which room of the library, where the names alone do not say it."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from dpm_lib.bound import sampled_bound, second_moment
+from dpm_lib.bounds import sampled_bound, second_moment
 from dpm_lib.kernels import GaussianKernel, Kernel
-from dpm_lib.kernels.draw import check_generator
+from dpm_lib.kernels.draws import check_generator
 from dpm_lib.reverse import ReverseProcess
 
 __all__ = ["Source", "check_second_moment", "fit"]

@@ -11,14 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dpm_lib.bound import bound
-from dpm_lib.ledger import library_version
+from dpm_lib.bounds import bound
+from dpm_lib.evidence.ledger import library_version
 from dpm_lib.likelihood import bits, null_log_likelihood
 from dpm_lib.reverse import ReverseProcess
 
 __all__ = ["evaluate", "record", "recorded"]
 
-EXPERIMENTS = Path(__file__).resolve().parents[1] / "results" / "experiments"
+EXPERIMENTS = Path(__file__).resolve().parents[2] / "results" / "experiments"
 
 
 @torch.no_grad()
