@@ -3,7 +3,8 @@
 Imports nothing numeric, and no numeric room imports it.
 """
 
-from dpm_lib.symbolic.derivation import Derivation, Induction, Step, Unproved, at_least, equals
+from dpm_lib.symbolic.derivation import Derivation, Step, Unproved, at_least, equals
+from dpm_lib.symbolic.induction import Induction
 from dpm_lib.symbolic.language import (
     KL,
     Bern,
@@ -46,12 +47,59 @@ from dpm_lib.symbolic.language import (
     x,
 )  # fmt: skip
 from dpm_lib.symbolic.printing import latex
+from dpm_lib.symbolic.slips import every_slip
 from dpm_lib.symbolic.worlds import BinomialChain, FiniteChain, GaussianChain, World
 
 __all__ = [
-    "KL", "Bern", "BinomialChain", "Density", "Derivation", "Entropy", "Expect", "FiniteChain",
-    "GaussianChain", "Induction", "Int", "Kernel", "Normal", "Product", "Rate", "Rational",
-    "Span", "Square", "State", "Step", "Sum", "T", "Unproved", "Variable", "World", "alpha",
-    "alpha_bar", "at_least", "beta", "beta_bar", "d", "e", "equals", "free_states", "h", "latex",
-    "log", "m_2", "mu_0", "n", "p", "pi", "pi_number", "q", "rho", "s", "sqrt", "t", "v", "x",
+    "KL",
+    "Bern",
+    "BinomialChain",
+    "Density",
+    "Derivation",
+    "Entropy",
+    "Expect",
+    "FiniteChain",
+    "GaussianChain",
+    "Induction",
+    "Int",
+    "Kernel",
+    "Normal",
+    "Product",
+    "Rate",
+    "Rational",
+    "Span",
+    "Square",
+    "State",
+    "Step",
+    "Sum",
+    "T",
+    "Unproved",
+    "Variable",
+    "World",
+    "alpha",
+    "alpha_bar",
+    "at_least",
+    "beta",
+    "beta_bar",
+    "d",
+    "e",
+    "equals",
+    "every_slip",
+    "free_states",
+    "h",
+    "latex",
+    "log",
+    "m_2",
+    "mu_0",
+    "n",
+    "p",
+    "pi",
+    "pi_number",
+    "q",
+    "rho",
+    "s",
+    "sqrt",
+    "t",
+    "v",
+    "x",
 ]  # fmt: skip

@@ -2,24 +2,24 @@ r"""Derivations: chains of expressions, each step with its reason, each step che
 
 A :class:`Derivation` evaluates both sides of every step in one or more worlds and raises
 :class:`Unproved` unless they are equal there as exact expressions.  An inequality must exhibit its
-gap, and the gap must be a Kullback-Leibler divergence, an r - 1 - log r, or an average of them.
-An :class:`Induction` proves a statement about a product or a sum for every number of steps.
+gap; the gap must be a Kullback-Leibler divergence, an r - 1 - log r, or an average of them, and
+its sign is measured as well.  A derivation damages itself in every one-slip way that
+:mod:`dpm_lib.symbolic.slips` knows, and refuses the damage.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
-from sympy import Expr, Product, Sum, Symbol
+from sympy import Expr
 
 from dpm_lib.symbolic import language as lang
-from dpm_lib.symbolic.printing import latex, ordered_terms
+from dpm_lib.symbolic.printing import aligned
+from dpm_lib.symbolic.slips import every_slip
 from dpm_lib.symbolic.worlds import World
-from dpm_lib.symbolic.worlds.base import Env
 
-__all__ = ["Derivation", "Induction", "Step", "Unproved", "at_least", "equals"]
+__all__ = ["Derivation", "Step", "Unproved", "at_least", "equals"]
 
 
 class Unproved(AssertionError):
@@ -39,17 +39,22 @@ class Step:
         """The sign in front of the line."""
         return "=" if self.gap is None else r"\geq"
 
+    @property
+    def raised(self) -> Expr:
+        """What equals the line before: the expression, and the gap if there is one."""
+        return self.expression if self.gap is None else self.expression + self.gap
+
 
 def equals(expression: Any, reason: str) -> Step:
     """The line before equals this expression."""
-    return Step(sp.sympify(expression), reason)
+    return Step(strict(expression), reason)
 
 
 def at_least(expression: Any, reason: str, *, gap: Expr) -> Step:
     """The line before is at least this expression; the difference is the gap, never negative."""
     if not _never_negative(gap):
         raise Unproved(f"the gap {gap} is not a KL divergence, r - 1 - log r or an average of them")
-    return Step(sp.sympify(expression), reason, gap)
+    return Step(strict(expression), reason, gap)
 
 
 class Derivation:
@@ -61,22 +66,28 @@ class Derivation:
         worlds: where each step is checked.
         steps_from: if the free step t occurs, it runs from here to T.
 
+    Attributes:
+        worlds: names of the worlds.
+        count: number of steps checked.
+        claim: what the worlds are, for short: "T", "d", "states", "kernels" to sorted lists.
+
     Raises:
-        Unproved: a step does not hold in some world.
+        Unproved: a step does not hold in some world, or was not evaluated there.
     """
 
     def __init__(
         self, start: Any, *steps: Step, worlds: Sequence[World], steps_from: int = 1
     ) -> None:
-        self.start, self.steps, self._worlds = sp.sympify(start), steps, worlds
-        self.steps_from = steps_from
-        self._known: dict[Any, Any] = {}
-        lines = [self.start, *(step.expression for step in steps)]
-        for world in worlds:
-            for before, step in zip(lines, steps, strict=False):
-                right = _with_gap(step)
-                if self._difference(world, before, right) is not None:
-                    raise Unproved(f"in a {world.name}: {before} is not {step.relation} {right}")
+        self.start, self.steps, self._worlds = strict(start), steps, tuple(worlds)
+        self._first = steps_from
+        if not steps or not worlds:
+            raise Unproved("a derivation needs a step and a world in which it is checked")
+        self._lines = [self.start, *(step.expression for step in steps)]
+        for line in [*self._lines, *(step.raised for step in steps)]:
+            _check_form(line, {world.claim.get("d") for world in self._worlds})
+        for world in self._worlds:
+            for before, step in zip(self._lines, steps, strict=False):
+                self._check(world, before, step)
 
     @property
     def worlds(self) -> list[str]:
@@ -88,6 +99,17 @@ class Derivation:
         """Number of steps checked."""
         return len(self.steps)
 
+    @property
+    def claim(self) -> dict[str, list[Any]]:
+        """What the worlds are, for short."""
+        keys = [
+            key for key in ("T", "d", "states", "kernels") for w in self._worlds if key in w.claim
+        ]
+        return {
+            key: sorted({world.claim[key] for world in self._worlds if key in world.claim})
+            for key in dict.fromkeys(keys)
+        }
+
     def refuses(self, mutant: Any) -> float | None:
         """By how much a damaged last line differs from the proved one; None if it does not.
 
@@ -95,163 +117,160 @@ class Derivation:
         """
         final, damaged = self.steps[-1].expression, mutant
         if isinstance(mutant, Step):
-            final, damaged = _with_gap(self.steps[-1]), _with_gap(mutant)
-        found = [self._difference(w, final, sp.sympify(damaged)) for w in self._worlds]
-        told = [damage for damage in found if damage is not None]
-        return min(told) if len(told) == len(found) else None
+            final, damaged = self.steps[-1].raised, mutant.raised
+        return _difference([w.twin() for w in self._worlds], final, strict(damaged), self._first)
 
-    def _difference(self, world: World, left: Expr, right: Expr) -> float | None:
-        worst = None
-        for pair in _instances((left, right), world.T, self.steps_from):
-            states = sorted({v for side in pair for v in lang.free_states(side)}, key=str)
-            for env in world.assignments(states):
-                a, b = (self._value(world, side, env) for side in pair)
-                if not world.same(a, b):
-                    gap = abs(a.at(world.point) - b.at(world.point))
-                    worst = gap if worst is None else max(gap, worst)
-        return worst
+    def slips(self) -> tuple[int, list[str]]:
+        """Damage every line in every one-slip way.
 
-    def _value(self, world: World, side: Expr, env: Env) -> Any:
-        key = (id(world), side, frozenset(env.items()))
-        if key not in self._known:  # a line is compared with both its neighbours and with mutants
-            self._known[key] = world.value(side, env)
-        return self._known[key]
+        Returns:
+            How many slips are refused, and the others, which give the same formula: they are equal
+            in every world of the derivation and in wider ones (one more step, state, dimension).
+
+        Raises:
+            Unproved: a slip is noticed in wider worlds only, so these are too small.
+        """
+        refused, same = 0, []
+        twins = [world.twin() for world in self._worlds]
+        larger = [w for world in self._worlds for w in world.wider()]
+        for line in [*self._lines, *(step.gap for step in self.steps if step.gap is not None)]:
+            wider = [w for w in larger if _difference([w], line, line, self._first) is None]
+            for name, damaged in every_slip(line):
+                if _difference(twins, line, damaged, self._first) is not None:
+                    refused += 1
+                elif _difference(wider, line, damaged, self._first) is not None:
+                    raise Unproved(f"larger worlds alone notice a slip ({name}): {damaged}")
+                else:
+                    same.append(f"{name}: {damaged}")
+        return refused, same
+
+    def _check(self, world: World, before: Expr, step: Step) -> None:
+        where = f"in a {world.name}"
+        checked = 0
+        try:
+            for left, right in _instances((before, step.raised), world.T, self._first):
+                for env in world.assignments(_free(left, right)):
+                    if world.value(left, env) != world.value(right, env):
+                        raise Unproved(f"{where}: {before} is not {step.relation} {step.raised}")
+                    checked += 1
+        except ValueError as error:
+            raise Unproved(f"{where}: {before} {step.relation} {step.raised}: {error}") from error
+        if not checked:
+            raise Unproved(f"{where}: no step t from {self._first} on, so nothing was checked")
+        if step.gap is not None:
+            self._check_sign(world, step.gap)
+
+    def _check_sign(self, world: World, gap: Expr) -> None:
+        """A gap whose form says that it is not negative must not be so at points either."""
+        for point in range(3):
+            twin = world.twin(point)
+            for (one,) in _instances((gap,), world.T, self._first):
+                for env in twin.assignments(_free(one)):
+                    if twin.value(one, env).at(point) < -1e-9:
+                        raise Unproved(f"in a {world.name}: the gap {gap} is negative")
 
     def latex(self) -> str:
         """The derivation as one aligned block."""
-        return _aligned(self.start, self.steps)
+        return aligned(self.start, self.steps)
 
     def _repr_latex_(self) -> str:
         return f"$$\\displaystyle {self.latex()}$$"
 
 
-class Induction:
-    """A product or a sum over steps has a closed form, for every number of steps.
+def _difference(worlds: Iterable[World], left: Expr, right: Expr, first: int) -> float | None:
+    """By how much two expressions differ in one of the worlds; None if they agree in all.
 
-    Base: the closed form holds for the shortest product (sum).  Step: multiplying (adding) one
-    more term carries the closed form for n to the closed form for n + 1.
-
-    Args:
-        left: a :class:`sympy.Product` or :class:`sympy.Sum` over steps, up to a symbol.
-        right: its closed form.
-        reason: what happens in one step of the induction.
-
-    Raises:
-        Unproved: the base or the step fails.
+    A world that cannot represent the second expression refuses it: infinitely far.
     """
-
-    def __init__(self, left: Product | Sum, right: Any, reason: str) -> None:
-        self.left, self.right, self.reason = left, sp.sympify(right), reason
-        if not self._holds(self.right):
-            raise Unproved(f"{left} is not {right}")
-
-    worlds = ("every chain, by induction",)
-    count = 2
-
-    def _holds(self, right: Expr) -> bool:
-        return all(sp.cancel(sp.together(side)) == 0 for side in self._residues(right))
-
-    def _residues(self, right: Expr) -> list[Expr]:
-        (index, first, last) = self.left.limits[0]
-        term = self.left.function
-        grown = right * term.subs(index, last + 1)
-        if isinstance(self.left, Sum):
-            grown = right + term.subs(index, last + 1)
-        base = right.subs(last, first) - term.subs(index, first)
-        return [base, grown - right.subs(last, last + 1)]
-
-    def refuses(self, expression: Any) -> float | None:
-        """By how much a damaged closed form fails the base or the step; None if it holds."""
-        right = sp.sympify(expression)
-        if self._holds(right):
-            return None
-        (_, _, last) = self.left.limits[0]
-        total = 0.0
-        for residue in self._residues(right):
-            residue = residue.subs(last, 5)
-            atoms = sorted(residue.atoms(lang.Density) | residue.free_symbols, key=str)
-            point = {atom: 7.3 + 0.61 * k for k, atom in enumerate(atoms)}
-            total += abs(float(residue.subs(point)))
-        return total
-
-    def latex(self) -> str:
-        """The statement as one aligned block."""
-        return _aligned(self.left, [Step(self.right, self.reason)])
-
-    def _repr_latex_(self) -> str:
-        return f"$$\\displaystyle {self.latex()}$$"
+    for world in worlds:
+        worst = None
+        try:
+            _check_form(right, None)
+            for a, b in _instances((left, right), world.T, first):
+                for env in world.assignments(_free(a, b)):
+                    x, y = world.value(a, env), world.value(b, env)
+                    if x != y:
+                        worst = max(worst or 0.0, abs(x.at(0) - y.at(0)))
+        except (ValueError, TypeError):
+            return float("inf")
+        if worst is not None:
+            return worst
+    return None
 
 
-def _instances(pair: tuple[Expr, Expr], T: int, first: int) -> Iterator[tuple[Expr, Expr]]:
-    fixed = [side.subs(lang.T, T) for side in pair]
-    loose: set[Symbol] = {s for side in fixed for s in side.free_symbols if s == lang.t}
-    for t in range(first, T + 1) if loose else [None]:
-        chosen = fixed if t is None else [side.subs(lang.t, t) for side in fixed]
-        left, right = (side.doit() for side in chosen)
-        yield left, right
+def _instances(sides: tuple[Expr, ...], T: int, first: int) -> Iterator[tuple[Expr, ...]]:
+    """The sides in a chain of T steps, for each step t from the first on if t is free in one."""
+    fixed = tuple(side.subs(lang.T, T) for side in sides)
+    if not any(lang.t in side.free_symbols for side in fixed):
+        yield fixed
+        return
+    for t in range(first, T + 1):
+        yield tuple(side.subs(lang.t, t) for side in fixed)
 
 
-def _with_gap(step: Step) -> Expr:
-    return step.expression if step.gap is None else step.expression + step.gap
+def _free(*sides: Expr) -> list[Any]:
+    return sorted({state for side in sides for state in lang.free_states(side)}, key=str)
+
+
+def _check_form(line: Expr, dimensions: set[Any] | None) -> None:
+    """Refuse a formula that a few values of T or of d could not decide."""
+    _only_in_indices(line)
+    known = {d for d in dimensions if d is not None} if dimensions is not None else None
+    if known is not None and _degree(line) >= max(len(known), 1):
+        raise Unproved(f"{line} depends on d, so it needs worlds of more than {len(known)} d")
+
+
+def _only_in_indices(expr: Any) -> None:
+    if expr in (lang.T, lang.t, lang.s, lang.n):
+        raise Unproved(f"the step {expr} may stand in an index or a limit only")
+    if isinstance(expr, lang.Variable | lang.Rate):
+        return
+    for part in expr.args[:1] if isinstance(expr, sp.Sum | sp.Product) else expr.args:
+        _only_in_indices(part)
+
+
+def _degree(expr: Any) -> int:
+    """The degree of an expression in d."""
+    if expr == lang.d:
+        return 1
+    parts = [_degree(a) for a in expr.args]
+    if isinstance(expr, sp.Mul):
+        return sum(parts)
+    if isinstance(expr, sp.Pow) and expr.exp.is_Integer and expr.exp > 0:
+        return parts[0] * int(expr.exp)
+    if isinstance(expr, sp.Pow | sp.log) and any(parts):
+        raise Unproved(f"{expr} is no polynomial in d")
+    return max(parts, default=0)
 
 
 def _never_negative(expr: Expr) -> bool:
-    if isinstance(expr, lang.KL) or any(expr == f.args[0] - 1 - f for f in expr.atoms(lang.log)):
-        return True  # a divergence, or r - 1 - log r with a positive r
+    """Whether the form of an expression says that it is never negative.
+
+    Such are a divergence of two laws, r - 1 - log r with a ratio r of densities, their averages,
+    their sums over steps that run upwards, and sums of such terms.
+    """
+    if isinstance(expr, lang.KL):
+        return True
+    if any(expr == f.args[0] - 1 - f and _is_ratio(f.args[0]) for f in expr.atoms(sp.log)):
+        return True
     if isinstance(expr, lang.Expect):
         return _never_negative(expr.args[1])
-    if isinstance(expr, lang.Int | Sum):
-        return all(
-            isinstance(f, lang.Density) or _never_negative(f)
-            for f in sp.Mul.make_args(expr.args[0])
-        )
+    if isinstance(expr, sp.Sum):
+        _, first, last = expr.limits[0]
+        apart = (last - first).subs(lang.T, 1000)
+        return bool(apart.is_number and apart >= -1) and _never_negative(expr.function)
+    if isinstance(expr, lang.Int):
+        factors = sp.Mul.make_args(expr.args[0])
+        return all(isinstance(f, lang.Density) or _never_negative(f) for f in factors)
     return isinstance(expr, sp.Add) and all(map(_never_negative, expr.args))
 
 
-def _aligned(start: Expr, steps: Sequence[Step]) -> str:
-    lead = latex(start)
-    rows = []
-    margin = _width(lead)
-    widest = max(_width(line) for step in steps for line in _broken(step.expression))
-    if margin > 20 or margin + widest > 66:
-        first, *more = _broken(start)
-        rows += [f"&{first}", *(f"&\\qquad {line}" for line in more)]
-        lead, margin = "", 0
-    for step in steps:
-        reason = f"\\small\\text{{({step.reason})}}"
-        lines = _broken(step.expression)
-        rows.append(f"{lead}&{step.relation} {lines[0]}")
-        rows += [f"&\\qquad {line}" for line in lines[1:]]
-        indent = margin + 6 * (len(lines) > 1)
-        if indent + _width(lines[-1]) + len(step.reason) > 66:
-            rows.append(f"&\\qquad {reason}")
-        else:
-            rows[-1] += f" \\quad {reason}"
-        lead = ""
-    return "\\begin{aligned}" + r" \\ ".join(rows) + "\\end{aligned}"
-
-
-def _broken(expr: Expr) -> list[str]:
-    """The expression in lines that fit a page, broken at its plus and minus signs."""
-    whole = latex(expr)
-    if _width(whole) <= 58 or not isinstance(expr, sp.Add):
-        return [whole]
-    lines = [""]
-    for term in ordered_terms(expr):
-        piece = latex(term)
-        piece = piece if piece.startswith("-") or lines == [""] else f"+{piece}"
-        if lines[-1] and _width(lines[-1] + piece) > 58:
-            lines.append(piece)
-        else:
-            lines[-1] += piece
-    return lines
-
-
-def _width(text: str) -> int:
-    """About how many letters wide a formula is; a fraction is as wide as its longer half."""
-    flat, before = re.sub(r"\\(?!frac)[A-Za-z]+|\\?[,;!]", "", text), ""
-    while flat != before:
-        before = flat
-        flat = re.sub(r"[\^_]\{([^{}]*)\}", r"\1", flat)
-        flat = re.sub(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", lambda m: max(m.groups(), key=len), flat)
-    return len(re.sub(r"[{}\\^_]", "", flat))
+def _is_ratio(expr: Expr) -> bool:
+    """Whether an expression is a product of densities and positive numbers, or their inverses."""
+    if isinstance(expr, sp.Product):
+        return _is_ratio(expr.function)
+    if isinstance(expr, sp.Pow):
+        return bool(expr.exp.is_Rational) and _is_ratio(expr.base)
+    if isinstance(expr, sp.Mul):
+        return all(map(_is_ratio, expr.args))
+    return isinstance(expr, lang.Density) or bool(expr.is_Rational and expr > 0)

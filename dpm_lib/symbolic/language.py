@@ -10,12 +10,14 @@ p(x0..T)
 'q(x^{(t-1)}\\mid x^{(t)},x^{(0)})'
 """
 
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
-from sympy import Expr, Product, Rational, Sum, Symbol, Tuple, log, sqrt
+from sympy import Expr, Symbol, Tuple
 
 from dpm_lib.symbolic.printing import latex
+from dpm_lib.symbolic.strict import Product, Rational, Sum, log, sqrt, step
 
 __all__ = [
     "KL", "Bern", "Density", "Entropy", "Expect", "Int", "Kernel", "Normal", "Product", "Rate",
@@ -40,7 +42,7 @@ class Node(Expr):
 
     def __new__(cls, *args: Any) -> "Node":
         """Make the expression; plain numbers become numbers of SymPy."""
-        return Expr.__new__(cls, *map(sp.sympify, args))
+        return Expr.__new__(cls, *map(strict, args))
 
     def latex(self) -> str:
         """LaTeX of the expression."""
@@ -72,7 +74,7 @@ class State(Variable):
 
     def __new__(cls, index: Any) -> "State":
         """Make the state with this index."""
-        return Expr.__new__(cls, sp.sympify(index))
+        return Expr.__new__(cls, step(index))
 
     @property
     def index(self) -> Expr:
@@ -91,10 +93,12 @@ class Span(Variable):
 
     def __new__(cls, first: Any, last: Any) -> "Span":
         """Make the span of these two steps."""
-        return Expr.__new__(cls, sp.sympify(first), sp.sympify(last))
+        return Expr.__new__(cls, step(first), step(last))
 
     def states(self) -> list[State]:
         """The states one by one, once both ends are numbers."""
+        if not all(end.is_Integer for end in self.args) or self.args[1] < self.args[0] - 1:
+            raise ValueError(f"a span runs upwards between whole numbers, got {self}")
         return [State(i) for i in range(int(self.args[0]), int(self.args[1]) + 1)]
 
     def _latex(self, printer: Any) -> str:
@@ -110,12 +114,20 @@ class Given(Node):
 
     def __new__(cls, target: Any, given: Any) -> "Given":
         """Join what stands before the bar and what stands after it."""
-        many = isinstance(given, tuple | Tuple)
-        return Expr.__new__(cls, target, Tuple(*given) if many else Tuple(given))
+        many = given if isinstance(given, tuple | Tuple) else (given,)
+        return Expr.__new__(cls, target, Tuple(*map(strict, many)))
 
 
 class Density(Node):
     """A joint, marginal or conditional density of the chain q, of the chain p, or of the prior."""
+
+    def __new__(cls, law: Symbol, targets: Tuple, given: Tuple) -> "Density":
+        """Make the density of the law q, p or pi."""
+        if law.name not in ("q", "p", "pi"):
+            raise ValueError(f"law must be q, p or pi, got {law}")
+        if not all(isinstance(u, Variable) for u in (*targets, *given)) or not targets:
+            raise TypeError(f"a density is one of states, got {targets} given {given}")
+        return Expr.__new__(cls, law, targets, given)
 
     @property
     def law(self) -> str:
@@ -149,10 +161,10 @@ class _Law:
         self.name = Symbol(name)
 
     def __call__(self, *states: Any) -> Density:
-        *rest, last = states
+        *rest, last = map(strict, states)
         if isinstance(last, Given):
             return Density(self.name, Tuple(*rest, last.args[0]), last.args[1])
-        return Density(self.name, Tuple(*states), Tuple())
+        return Density(self.name, Tuple(*rest, last), Tuple())
 
 
 class _States:
@@ -166,8 +178,17 @@ x = _States()
 q, p, pi = _Law("q"), _Law("p"), _Law("pi")
 
 
+RATES = (r"\alpha", r"\beta", r"\bar\alpha", r"\bar\beta", "v")
+
+
 class Rate(Node):
     """A number tied to a step: beta, alpha, their cumulative versions, the variance v."""
+
+    def __new__(cls, name: Symbol, index: Any) -> "Rate":
+        """Make the rate of a step."""
+        if name.name not in RATES:
+            raise ValueError(f"a rate is one of {RATES}, got {name}")
+        return Expr.__new__(cls, name, step(index))
 
     def _latex(self, printer: Any) -> str:
         return f"{self.args[0].name}_{{{printer.index(self.args[1])}}}"
@@ -180,7 +201,7 @@ class _Rates:
         self.name = Symbol(name)
 
     def __getitem__(self, index: Any) -> Rate:
-        return Rate(self.name, sp.sympify(index))
+        return Rate(self.name, index)
 
 
 beta, alpha = _Rates(r"\beta"), _Rates(r"\alpha")
@@ -220,8 +241,10 @@ class Int(Node):
 
     def __new__(cls, body: Any, *states: Any) -> "Int":
         """Integrate the body over the states."""
-        group = states[0] if isinstance(states[0], Tuple) else Tuple(*states)
-        return Expr.__new__(cls, sp.sympify(body), group)
+        group = states[0] if isinstance(states[0], Tuple) else Tuple(*map(strict, states))
+        if not all(isinstance(u, Variable) for u in group):
+            raise TypeError(f"integrals run over states, got {group}")
+        return Expr.__new__(cls, strict(body), group)
 
     def _latex(self, printer: Any) -> str:
         measure = r"\,".join("d" + printer.doprint(u) for u in self.args[1])
@@ -234,10 +257,15 @@ class Expect(Node):
     is_positive = None
     is_real = True
 
+    def __new__(cls, density: Any, body: Any) -> "Expect":
+        """Average the body over the states before the bar of the density."""
+        targets(density)
+        return Expr.__new__(cls, density, strict(body))
+
     def definition(self) -> Expr:
         """The integral that it abbreviates."""
         density, body = self.args
-        return Int(density * body, *density.targets)
+        return Int(density * body, *targets(density))
 
     def _latex(self, printer: Any) -> str:
         density, body = (printer.doprint(a) for a in self.args)
@@ -250,10 +278,16 @@ class KL(Node):
     is_positive = None
     is_nonnegative = True
 
+    def __new__(cls, first: Any, second: Any) -> "KL":
+        """Compare two laws of the same states."""
+        if set(targets(first)) != set(targets(second)):
+            raise ValueError(f"both laws must be of the same states, got {first} and {second}")
+        return Expr.__new__(cls, first, second)
+
     def definition(self) -> Expr:
         """The integral that it abbreviates."""
         first, second = self.args
-        return Int(first * log(first / second), *_targets(first))
+        return Int(first * log(first / second), *targets(first))
 
     def _latex(self, printer: Any) -> str:
         first, second = (printer.doprint(a) for a in self.args)
@@ -265,6 +299,12 @@ class Entropy(Node):
 
     is_positive = None
     is_real = True
+
+    def __new__(cls, density: Density) -> "Entropy":
+        """Take the entropy of a density of a chain."""
+        if not isinstance(density, Density):
+            raise TypeError(f"an entropy is one of a density of a chain, got {density}")
+        return Expr.__new__(cls, density)
 
     def definition(self) -> Expr:
         """The integral that it abbreviates."""
@@ -296,8 +336,17 @@ class h(Node):
         return f"h({printer.doprint(self.args[0])})"
 
 
-def _targets(density: Expr) -> tuple[Expr, ...]:
-    return tuple(density.targets) if isinstance(density, Density) else (density.args[0],)
+def targets(law: Any) -> tuple[Expr, ...]:
+    """The states that a law is one of: those before its bar.
+
+    Raises:
+        TypeError: it is no law (a multiple of a law is none: it is not normalised).
+    """
+    if isinstance(law, Density):
+        return tuple(law.targets)
+    if isinstance(law, Kernel | Normal | Bern):
+        return (law.args[0],)
+    raise TypeError(f"a normalised law was expected, got {law}")
 
 
 def _bar(density: Density, printer: Any) -> str:
@@ -307,21 +356,38 @@ def _bar(density: Density, printer: Any) -> str:
     return f"{before}\\mid {after}" if after else before
 
 
-def free_states(expr: Any) -> set[Variable]:
+def repeated(expr: sp.Sum | sp.Product) -> list[Expr]:
+    """The terms of a sum (the factors of a product) over steps, once both ends are numbers.
+
+    Raises:
+        ValueError: it runs over more than one index, its ends are no whole numbers, or it runs
+            downwards, which SymPy would read as a sum with a minus.
+    """
+    if len(expr.limits) != 1 or len(expr.limits[0]) != 3:
+        raise ValueError(f"a sum runs over one step from its first to its last, got {expr}")
+    index, first, last = expr.limits[0]
+    if not (first.is_Integer and last.is_Integer and last >= first - 1):
+        raise ValueError(f"a sum runs upwards between whole numbers, got {first} to {last}")
+    return [expr.function.subs(index, k) for k in range(int(first), int(last) + 1)]
+
+
+@lru_cache(maxsize=100_000)
+def free_states(expr: Any) -> frozenset[Variable]:
     """The states that an expression depends on (those that no integral or entropy binds)."""
     if isinstance(expr, Entropy):
-        return set()
+        return frozenset()
     if isinstance(expr, Span):
-        return set(expr.states())
+        return frozenset(expr.states())
     if isinstance(expr, Variable):
-        return {expr}
-    found = {state for a in expr.args for state in free_states(a)}
+        return frozenset({expr})
+    if isinstance(expr, sp.Sum | sp.Product):
+        return _union(repeated(expr))
     if isinstance(expr, Int):
-        return free_states(expr.args[0]) - _flat(expr.args[1])
+        return free_states(expr.args[0]) - _union(expr.args[1])
     if isinstance(expr, Expect | KL):
-        return found - _flat(_targets(expr.args[0]))
-    return found
+        return _union(expr.args) - _union(targets(expr.args[0]))
+    return _union(expr.args)
 
 
-def _flat(states: Any) -> set[Variable]:
-    return {one for group in states for one in free_states(group)}
+def _union(expressions: Any) -> frozenset[Variable]:
+    return frozenset(state for one in expressions for state in free_states(one))

@@ -4,12 +4,14 @@ SymPy sorts factors and terms by its own key.  Here a product reads scalars, den
 over steps, logarithms, and a sum reads sums over steps first, entropies after them.
 """
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from sympy import Add, Expr, Mul, Pow, Product, Rational, S, Sum, Symbol, fraction, log
 from sympy.printing.latex import LatexPrinter
 
-__all__ = ["latex", "ordered_terms"]
+__all__ = ["aligned", "latex", "ordered_terms"]
 
 _ORDER = (
     "Density", "Kernel", "Normal", "Bern", "State", "Variable", "Square", "Product", "log", "h",
@@ -161,3 +163,53 @@ def _term_key(term: Expr) -> tuple[Any, ...]:
     summed = any(isinstance(f, Sum) for f in factors)
     late = 2 if scalar and not term.is_Symbol else 1
     return (late, not summed, str(term).startswith("-"), -len(str(term)))
+
+
+def aligned(start: Expr, steps: Sequence[Any]) -> str:
+    """A derivation as one aligned block: its first line, then each step with its reason."""
+    lead = latex(start)
+    rows = []
+    margin = _width(lead)
+    widest = max(_width(line) for step in steps for line in _broken(step.expression))
+    if margin > 20 or margin + widest > 66:
+        first, *more = _broken(start)
+        rows += [f"&{first}", *(f"&\\qquad {line}" for line in more)]
+        lead, margin = "", 0
+    for step in steps:
+        reason = f"\\small\\text{{({step.reason})}}"
+        lines = _broken(step.expression)
+        rows.append(f"{lead}&{step.relation} {lines[0]}")
+        rows += [f"&\\qquad {line}" for line in lines[1:]]
+        indent = margin + 6 * (len(lines) > 1)
+        if indent + _width(lines[-1]) + len(step.reason) > 66:
+            rows.append(f"&\\qquad {reason}")
+        else:
+            rows[-1] += f" \\quad {reason}"
+        lead = ""
+    return "\\begin{aligned}" + r" \\ ".join(rows) + "\\end{aligned}"
+
+
+def _broken(expr: Expr) -> list[str]:
+    """The expression in lines that fit a page, broken at its plus and minus signs."""
+    whole = latex(expr)
+    if _width(whole) <= 58 or not isinstance(expr, Add):
+        return [whole]
+    lines = [""]
+    for term in ordered_terms(expr):
+        piece = latex(term)
+        piece = piece if piece.startswith("-") or lines == [""] else f"+{piece}"
+        if lines[-1] and _width(lines[-1] + piece) > 58:
+            lines.append(piece)
+        else:
+            lines[-1] += piece
+    return lines
+
+
+def _width(text: str) -> int:
+    """About how many letters wide a formula is; a fraction is as wide as its longer half."""
+    flat, before = re.sub(r"\\(?!frac)[A-Za-z]+|\\?[,;!]", "", text), ""
+    while flat != before:
+        before = flat
+        flat = re.sub(r"[\^_]\{([^{}]*)\}", r"\1", flat)
+        flat = re.sub(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", lambda m: max(m.groups(), key=len), flat)
+    return len(re.sub(r"[{}\\^_]", "", flat))

@@ -1,50 +1,104 @@
-"""What every world does: give an expression its exact value, part by part."""
+"""What every world does: give an expression its exact value, part by part, or refuse it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import Any
+from functools import partial, reduce
+from operator import add, mul
+from typing import Any, Self
 
 import sympy as sp
 from sympy import Expr, Symbol
 
 from dpm_lib.symbolic import language as lang
+from dpm_lib.symbolic.algebra import AtPoint, Outside
 
-__all__ = ["Env", "World", "reduce"]
+__all__ = ["Env", "World"]
 
 Env = dict[Any, Any]
+"""States to their values, and "coordinate" where a formula is read coordinate by coordinate."""
 
 
 class World:
-    """A chain in which expressions are evaluated exactly; T is its number of steps."""
+    """A chain in which expressions have exact values; T is its number of steps.
 
-    T: int
+    Args:
+        settings: how the world was made, by name.
+        ranges: the free numbers of the world, each with the open interval that it lies in.
+        domain: makes the scalars, exact or at a point.
+
+    Attributes:
+        T: number of steps of the chain.
+        name: the world in words.
+        claim: what a proof in this world is a proof for: T, and d, states or kernels.
+    """
+
     name: str
     symbols: dict[Symbol, Any]
 
+    def __init__(
+        self, settings: Mapping[str, Any], ranges: Mapping[str, tuple[float, float]], domain: Any
+    ):
+        self.settings, self.T = dict(settings), settings["T"]
+        self.domain = domain(ranges)
+        self.claim: dict[str, Any] = {"T": self.T}
+        self._values: dict[Any, Any] = {}
+
+    def twin(self, point: int = 0, **changes: Any) -> Self:
+        """The same world at one point of its domain, where values are numbers; or a changed one."""
+        return type(self)(**self.settings | changes, domain=partial(AtPoint, point=point))
+
+    def wider(self) -> list[Self]:
+        """Larger worlds of this kind, at a point: one step more, one size more."""
+        size = {"states", "dimension"} & set(self.settings)
+        return [self.twin(**{name: self.settings[name] + 1}) for name in ("T", *size)]
+
     def value(self, expr: Expr, env: Env) -> Any:
-        """The exact value of an expression, given the values of its free states."""
+        """The value of an expression, given the values of its free states.
+
+        Raises:
+            ValueError: the expression holds what this world does not know or cannot represent.
+        """
+        if not isinstance(
+            expr, lang.Int | lang.Expect | lang.KL | lang.Entropy | sp.Sum | sp.Product
+        ):
+            return self._compute(expr, env)
+        known = {u: env[u] for u in lang.free_states(expr) if u in env}
+        key = (expr, frozenset(known.items()), env.get("coordinate"))
+        if key not in self._values:
+            self._values[key] = self._compute(expr, env)
+        return self._values[key]
+
+    def _compute(self, expr: Expr, env: Env) -> Any:
         if expr.is_Rational:
             return self.constant(Fraction(int(expr.p), int(expr.q)))
         if isinstance(expr, Symbol):
+            if expr not in self.symbols:
+                raise Outside(f"{expr} has no value in a {self.name}")
             return self.symbols[expr]
         if isinstance(expr, sp.Add):
-            return reduce("__add__", [self.value(a, env) for a in expr.args])
+            return reduce(add, [self.value(a, env) for a in expr.args])
         if isinstance(expr, sp.Mul):
-            return reduce("__mul__", [self.value(a, env) for a in expr.args])
+            return reduce(mul, [self.value(a, env) for a in expr.args])
+        if isinstance(expr, sp.Sum):
+            terms = [self.value(term, env) for term in lang.repeated(expr)]
+            return reduce(add, terms, self.constant(Fraction(0)))
+        if isinstance(expr, sp.Product):
+            factors = [self.value(factor, env) for factor in lang.repeated(expr)]
+            return reduce(mul, factors, self.constant(Fraction(1)))
         if isinstance(expr, sp.Pow):
-            power = Fraction(int(expr.exp.p), int(expr.exp.q))
-            return self.value(expr.base, env) ** power
-        if isinstance(expr, lang.log):
+            if not expr.exp.is_Rational:
+                raise Outside(f"the power {expr.exp} is no fraction")
+            return self.value(expr.base, env) ** Fraction(int(expr.exp.p), int(expr.exp.q))
+        if isinstance(expr, sp.log):
             return self.logarithm(expr.args[0], env)
         if isinstance(expr, lang.Density):
-            return self.density(expr, env)
+            return self.density(expr, *self.checked(expr), env)
         if isinstance(expr, lang.Int):
-            states = sorted(lang.free_states(expr.args[1]), key=str)
-            return self.integral(expr.args[0], states, env)
+            return self.integral(expr.args[0], self.bound(expr), env)
         if isinstance(expr, lang.Expect | lang.KL | lang.Entropy | lang.h):
             return self.value(expr.definition(), env)
         if isinstance(expr, lang.Rate):
-            return self.rate(expr.args[0].name, int(expr.args[1]))
+            return self.rate(expr)
         return self.leaf(expr, env)
 
     def logarithm(self, inside: Expr, env: Env) -> Any:
@@ -53,21 +107,62 @@ class World:
         rest = sp.Integer(1)
         for factor in sp.Mul.make_args(inside):
             base, exponent = factor.as_base_exp()
-            if base is sp.E:
+            if base is sp.E and exponent.is_Rational:
                 powers += Fraction(int(exponent.p), int(exponent.q))
             else:
                 rest *= factor
         total = self.value(rest, env).log()
         return total + self.constant(powers) if powers else total
 
-    def rate(self, name: str, t: int) -> Any:
-        """The value of beta, alpha, their cumulative versions, or the variance v at step t."""
+    def checked(self, expr: lang.Density) -> tuple[list[Any], list[Any]]:
+        """The states before and after the bar of a density, each once and each of this chain."""
+        before, after = (
+            [s for u in group for s in (u.states() if isinstance(u, lang.Span) else [u])]
+            for group in (expr.targets, expr.given)
+        )
+        if len({*before, *after}) < len(before) + len(after):
+            raise Outside(f"a state stands twice in {expr}")
+        if expr.law == "pi":
+            if len(before) != 1 or after:
+                raise Outside(f"the prior is a density of one state, not {expr}")
+        else:
+            for state in (*before, *after):
+                if not isinstance(state, lang.State):
+                    raise Outside(f"{state} is no state of the chain in {expr}")
+        for state in (*before, *after):
+            self.known(state)
+        return before, after
+
+    def bound(self, expr: lang.Int) -> list[Any]:
+        """The states that an integral runs over, each once."""
+        groups = [u.states() if isinstance(u, lang.Span) else [u] for u in expr.args[1]]
+        states = [s for group in groups for s in group]
+        if len(set(states)) < len(states):
+            raise Outside(f"an integral runs twice over a state of {expr.args[1]}")
+        for state in states:
+            self.known(state)
+        return states
+
+    def known(self, state: lang.Variable) -> None:
+        """Refuse a state that this world does not have."""
+        if isinstance(state, lang.State):
+            if not (state.index.is_Integer and 0 <= state.index <= self.T):
+                raise Outside(f"{state} is no state of a chain of {self.T} steps")
+        elif isinstance(state, lang.Span) or state.args[0].name not in ("y", "y'"):
+            raise Outside(f"{state} is unknown; states beside the chain are y and y'")
+
+    def rate(self, expr: lang.Rate) -> Any:
+        """The value of beta, alpha, their cumulative versions, or the variance v at a step."""
+        name, t = expr.args[0].name, expr.args[1]
+        first = 1 if name in (r"\alpha", r"\beta") else 0
+        if not (t.is_Integer and first <= t <= self.T):
+            raise Outside(f"{expr} does not exist in a chain of {self.T} steps")
         one, minus = self.constant(Fraction(1)), self.constant(Fraction(-1))
         if name == r"\alpha":
-            return self.signal(t)
+            return self.signal(int(t))
         if name == r"\beta":
-            return one + minus * self.signal(t)
-        kept = reduce("__mul__", [one, *(self.signal(i) for i in range(1, t + 1))])
+            return one + minus * self.signal(int(t))
+        kept = reduce(mul, [one, *(self.signal(i) for i in range(1, int(t) + 1))])
         if name == r"\bar\alpha":
             return kept
         lost = one + minus * kept
@@ -75,17 +170,17 @@ class World:
 
     def constant(self, number: Fraction) -> Any:
         """A number as a value of this world."""
-        raise NotImplementedError
+        return self.domain.constant(number)
 
     def signal(self, t: int) -> Any:
         """alpha_t."""
-        raise NotImplementedError
+        raise Outside(f"a {self.name} has no rates")
 
     def spread(self, kept: Any, lost: Any) -> Any:
         """v_t, from the signal kept and lost."""
-        raise NotImplementedError
+        raise Outside(f"a {self.name} has no variance of Gaussian data")
 
-    def density(self, expr: lang.Density, env: Env) -> Any:
+    def density(self, expr: lang.Density, before: list[Any], after: list[Any], env: Env) -> Any:
         """A marginal or conditional density, from the joint density of the chain."""
         raise NotImplementedError
 
@@ -95,25 +190,8 @@ class World:
 
     def leaf(self, expr: Expr, env: Env) -> Any:
         """What only this world knows: its kernel, its distributions, its states."""
-        raise NotImplementedError
+        raise Outside(f"{expr} has no value in a {self.name}")
 
     def assignments(self, states: list[Any]) -> Iterator[Env]:
         """Every way to give values to free states."""
         raise NotImplementedError
-
-    def same(self, a: Any, b: Any) -> bool:
-        """Whether two values are equal."""
-        return bool(a == b)
-
-    @property
-    def point(self) -> list[float]:
-        """A fixed generic point, one number for each symbol, where damage is measured."""
-        raise NotImplementedError
-
-
-def reduce(operation: str, values: list[Any]) -> Any:
-    """Add or multiply values, from left to right."""
-    total = values[0]
-    for value in values[1:]:
-        total = getattr(total, operation)(value)
-    return total

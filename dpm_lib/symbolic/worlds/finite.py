@@ -2,163 +2,185 @@
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import reduce
 from itertools import product
+from operator import add, mul
 from typing import Any
 
-from sympy import QQ, Expr, Symbol
-from sympy.polys.fields import field
+from sympy import Expr, Symbol
 
 from dpm_lib.symbolic import language as lang
-from dpm_lib.symbolic.algebra import LogSum
-from dpm_lib.symbolic.worlds.base import Env, World, reduce
+from dpm_lib.symbolic.algebra import Exact, Outside
+from dpm_lib.symbolic.worlds.base import Env, World
 
 __all__ = ["BinomialChain", "FiniteChain"]
+
+INSIDE = (0.05, 0.95)
+"""Where free probabilities and rates are drawn."""
 
 
 class FiniteChain(World):
     """A chain of T steps over a few states with free transition probabilities."""
 
-    def __init__(self, T: int = 3, states: int = 2):
-        self.T, self.values = T, list(range(states))
+    def __init__(self, T: int = 3, states: int = 2, *, domain: Any = Exact):
         free = states - 1
         names = [f"q0_{i}" for i in range(free)] + [f"r_{i}" for i in range(free)]
         names += [f"{c}{t}_{i}{j}" for c in "qp" for t in range(1, T + 1)
                   for i in range(states) for j in range(free)]  # fmt: skip
-        self._start(names)
-        g = dict(zip(names, self.generators, strict=True))
-        self.law = self._row([g[f"q0_{i}"] for i in range(free)])
-        self.prior = self._row([g[f"r_{i}"] for i in range(free)])
+        low, high = INSIDE
+        super().__init__(
+            {"T": T, "states": states}, dict.fromkeys(names, (low / free, high / free)), domain
+        )
+        self.values = list(range(states))
+        self.law, self.prior = self._row("q0_", free), self._row("r_", free)
         self.forward, self.reverse = (
-            {t: [self._row([g[f"{c}{t}_{i}{j}"] for j in range(free)]) for i in self.values]
-             for t in range(1, T + 1)} for c in "qp"
-        )  # fmt: skip
+            {t: [self._row(f"{c}{t}_{i}", free) for i in self.values] for t in range(1, T + 1)}
+            for c in "qp"
+        )
+        self._start()
         self.name = f"finite chain, {states} states, T={T}, {len(names)} free probabilities"
+        self.claim["states"] = states
         self.symbols = {}
 
-    def _start(self, names: list[str]) -> None:
-        self.field, *self.generators = field(names, QQ)
+    def _start(self) -> None:
         self._joint: dict[Any, Any] = {}
-        self._conditional: dict[Any, LogSum] = {}
+        self._conditional: dict[Any, Any] = {}
 
-    def _row(self, free: list[Any]) -> list[Any]:
-        return [*free, self.field.one - sum(free, self.field.zero)]
+    def _row(self, prefix: str, free: int) -> list[Any]:
+        """Probabilities that sum to 1, all but the last free."""
+        row = [self.domain.free(f"{prefix}{j}") for j in range(free)]
+        total = reduce(add, row)
+        return [*row, self.constant(Fraction(1)) + self.constant(Fraction(-1)) * total]
 
-    def constant(self, number: Fraction) -> LogSum:
-        """A number as a value of this world."""
-        return LogSum(self.field(QQ(number.numerator, number.denominator)))
-
-    def density(self, expr: lang.Density, env: Env) -> LogSum:
+    def density(self, expr: lang.Density, before: list[Any], after: list[Any], env: Env) -> Any:
         """A density, from the joint probability of the whole chain."""
         if expr.law == "pi":
-            return LogSum(self.prior[env[expr.targets[0]]])
-        given = {s.index: env[s] for s in lang.free_states(expr.given)}
-        both = given | {s.index: env[s] for s in lang.free_states(expr.targets)}
+            return self.prior[env[before[0]]]
+        given = {int(s.index): env[s] for s in after}
+        both = given | {int(s.index): env[s] for s in before}
         key = (expr.law, frozenset(both.items()), frozenset(given))
         if key not in self._conditional:
             joint = self._probability(expr.law, both)
-            self._conditional[key] = LogSum(joint / self._probability(expr.law, given))
+            if given:
+                joint = joint * self._probability(expr.law, given) ** Fraction(-1)
+            self._conditional[key] = joint
         return self._conditional[key]
 
-    def _probability(self, law: str, fixed: dict[Any, int]) -> Any:
+    def _probability(self, law: str, fixed: dict[int, int]) -> Any:
         key = (law, frozenset(fixed.items()))
         if key not in self._joint:
             choices = [[fixed[i]] if i in fixed else self.values for i in range(self.T + 1)]
-            self._joint[key] = sum(
-                (self._path(law, path) for path in product(*choices)), self.field.zero
-            )
+            self._joint[key] = reduce(add, (self._path(law, path) for path in product(*choices)))
         return self._joint[key]
 
     def _path(self, law: str, path: tuple[int, ...]) -> Any:
         total = self.law[path[0]] if law == "q" else self.prior[path[-1]]
         for t in range(1, self.T + 1):
             before, after = path[t - 1], path[t]
-            total *= (
+            total = total * (
                 self.forward[t][before][after] if law == "q" else self.reverse[t][after][before]
             )
         return total
 
-    def integral(self, body: Expr, states: list[Any], env: Env) -> LogSum:
+    def integral(self, body: Expr, states: list[Any], env: Env) -> Any:
         """A sum over the values of the states."""
-        terms = [self.value(body, env | extra) for extra in self.assignments(states)]
-        return reduce("__add__", terms)
+        return reduce(add, (self.value(body, env | extra) for extra in self.assignments(states)))
 
     def assignments(self, states: list[Any]) -> Iterator[Env]:
         """Every way to give values to free states."""
         for values in product(self.values, repeat=len(states)):
             yield dict(zip(states, values, strict=True))
 
-    @property
-    def point(self) -> list[float]:
-        """A fixed generic point inside the simplex."""
-        size = len(self.values)
-        return [
-            (0.25 + 0.5 * ((k * 0.618034) % 1)) / (size - 1)
-            for k in range(1, len(self.generators) + 1)
-        ]
-
 
 class BinomialChain(FiniteChain):
     """Bits that each step resamples from the prior with probability beta_t.
 
     The data law and the reverse steps are free; with ``edge`` the last reverse step is the kernel.
-    Symbols in ``free`` take any value.
+    Symbols in ``free`` take any value in (0, 1).
     """
 
     def __init__(
-        self, T: int = 2, dimension: int = 1, edge: bool = False, free: Sequence[Symbol] = ()
+        self,
+        T: int = 2,
+        dimension: int = 1,
+        edge: bool = False,
+        free: Sequence[Symbol] = (),
+        *,
+        domain: Any = Exact,
     ):
-        self.T = T
         self.bits = list(product((0, 1), repeat=dimension))
-        self.values = list(range(len(self.bits)))
         size, loose = len(self.bits), len(self.bits) - 1
         learned = range(2 if edge else 1, T + 1)
-        names = ["rho", *(f"b{t}" for t in range(1, T + 1)), *map(str, free)]
-        names += [f"q0_{i}" for i in range(loose)]
-        names += [f"p{t}_{i}{j}" for t in learned for i in range(size) for j in range(loose)]
-        self._start(names)
-        self._g = dict(zip(names, self.generators, strict=True))
-        self.law = self._row([self._g[f"q0_{i}"] for i in range(loose)])
-        self._rates = {t: self._g[f"b{t}"] for t in range(1, T + 1)}
-        self.prior = [self._transition(0, i, self.field.one) for i in self.values]
+        ranges = dict.fromkeys(
+            ["rho", *(f"b{t}" for t in range(1, T + 1)), *map(str, free)], INSIDE
+        )
+        rows = ["q0_", *(f"p{t}_{i}" for t in learned for i in range(size))]
+        part = (INSIDE[0] / loose, INSIDE[1] / loose)
+        ranges |= {f"{row}{j}": part for row in rows for j in range(loose)}
+        World.__init__(
+            self, {"T": T, "dimension": dimension, "edge": edge, "free": free}, ranges, domain
+        )
+        self.values = list(range(size))
+        self._rho = self.domain.free("rho")
+        self._one, self._minus = self.constant(Fraction(1)), self.constant(Fraction(-1))
+        self._rates = {t: self.domain.free(f"b{t}") for t in range(1, T + 1)}
+        self.law = self._row("q0_", loose)
+        self.prior = [self._transition(0, i, self._one) for i in self.values]
         self.forward = {
-            t: [
-                [self._transition(i, j, self._g[f"b{t}"]) for j in self.values] for i in self.values
-            ]
+            t: [[self._transition(i, j, self._rates[t]) for j in self.values] for i in self.values]
             for t in range(1, T + 1)
         }
         self.reverse = {1: self.forward[1]} | {
-            t: [self._row([self._g[f"p{t}_{i}{j}"] for j in range(loose)]) for i in self.values]
-            for t in learned
+            t: [self._row(f"p{t}_{i}", loose) for i in self.values] for t in learned
         }
-        self.symbols = {u: LogSum(self._g[str(u)]) for u in [lang.rho, *free]}
+        self._start()
+        self.symbols = {u: self.domain.free(str(u)) for u in [lang.rho, *free]}
         self.symbols[lang.d] = self.constant(Fraction(dimension))
+        self.claim |= {"d": dimension, "kernels": "binomial"}
         self.name = f"binomial chain, d={dimension}, T={T}, symbolic rates and base rate"
         self.name += ", fixed edge step" if edge else ""
 
     def _transition(self, start: int, end: int, rate: Any) -> Any:
-        total, rho = self.field.one, self._g["rho"]
-        for before, after in zip(self.bits[start], self.bits[end], strict=True):
-            on = (1 - rate) * before + rate * rho
-            total *= on if after else 1 - on
-        return total
+        return self._bernoulli(
+            self.bits[end],
+            [
+                (self._one + self._minus * rate) * self.constant(Fraction(bit)) + rate * self._rho
+                for bit in self.bits[start]
+            ],
+        )
 
-    def signal(self, t: int) -> LogSum:
+    def _bernoulli(self, bits: Sequence[int], rates: Sequence[Any]) -> Any:
+        off = [self._one + self._minus * rate for rate in rates]
+        return reduce(
+            mul, (on if bit else rest for bit, on, rest in zip(bits, rates, off, strict=True))
+        )
+
+    def signal(self, t: int) -> Any:
         """alpha_t = 1 - beta_t."""
-        return LogSum(1 - self._rates[t])
+        return self._one + self._minus * self._rates[t]
 
-    def leaf(self, expr: Expr, env: Env) -> LogSum:
-        """The kernel, Bernoulli probabilities and the number of ones in a state."""
+    def leaf(self, expr: Expr, env: Env) -> Any:
+        """The kernel, Bernoulli probabilities and the bits of a state."""
         if isinstance(expr, lang.Kernel):
             to, start, rate = expr.args
-            step = self.value(rate, env).rational
-            return LogSum(self._transition(env[start], env[to], step))
+            return self._transition(env[start], env[to], self._probability_of(rate, env))
         if isinstance(expr, lang.Bern):
             state, rate = expr.args
-            total = self.field.one
-            for i, bit in enumerate(self.bits[env[state]]):
-                on = self.value(rate, env | {"coordinate": i}).rational
-                total *= on if bit else 1 - on
-            return LogSum(total)
-        if isinstance(expr, lang.Variable):
-            return self.constant(Fraction(self.bits[env[expr]][env.get("coordinate", 0)]))
-        raise TypeError(f"{expr} has no value in a binomial chain")
+            bits = self.bits[env[state]]
+            chosen = [env["coordinate"]] if "coordinate" in env else range(len(bits))
+            rates = [self._probability_of(rate, env | {"coordinate": i}) for i in chosen]
+            return self._bernoulli([bits[i] for i in chosen], rates)
+        if isinstance(expr, lang.Variable) and expr in env:
+            bits = self.bits[env[expr]]
+            if "coordinate" not in env and len(bits) > 1:
+                raise Outside(f"{expr} is a vector of bits, a number was expected")
+            return self.constant(Fraction(bits[env.get("coordinate", 0)]))
+        return super().leaf(expr, env)
+
+    def _probability_of(self, rate: Expr, env: Env) -> Any:
+        """The value of a rate; refused where it is no probability."""
+        value = self.value(rate, env)
+        for side in (value, self._one + self._minus * value):
+            if not (side.is_zero() or side.is_positive()):
+                raise Outside(f"{rate} is no probability")
+        return value

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import reduce
+from operator import add
 from typing import Any
 
 import sympy as sp
-from sympy import QQ, Expr, Symbol
-from sympy.polys.fields import field
+from sympy import Expr, Symbol
 
 from dpm_lib.symbolic import language as lang
-from dpm_lib.symbolic.algebra import Gaussian, LogSum
-from dpm_lib.symbolic.worlds.base import Env, World, reduce
+from dpm_lib.symbolic.algebra import Exact, Gaussian, Outside, Polynomial
+from dpm_lib.symbolic.worlds.base import Env, World
 
 __all__ = ["GaussianChain"]
+
+PI = 3.141592653589793
 
 
 class GaussianChain(World):
@@ -20,7 +23,7 @@ class GaussianChain(World):
 
     The data are N(mu_0, v_0) in every coordinate, with second moment 1 if ``unit``.  The reverse
     step t is N(k_t x + c_t, s_t); with ``edge`` the last one is the kernel itself.  Symbols in
-    ``free`` take any value.
+    ``free`` take any value (any positive value, if they are positive).
     """
 
     def __init__(
@@ -30,135 +33,148 @@ class GaussianChain(World):
         edge: bool = False,
         unit: bool = False,
         free: Sequence[Symbol] = (),
+        *,
+        domain: Any = Exact,
     ):
-        self.T, self.dimension, self.edge = T, dimension, edge
-        learned = range(2 if edge else 1, T + 1)
-        names = ["w", "mu_0", "v_0", *map(str, free), *(f"a{t}" for t in range(1, T + 1))]
-        names += [f"{c}{t}" for t in learned for c in "kcs"]
-        states = [f"{u}_{i}" for u in [*map(str, range(T + 1)), "y", "z"] for i in range(dimension)]
-        self.field, *generators = field([*names, *states], QQ)
-        self._g = g = dict(zip([*names, *states], generators, strict=True))
-        self.mean, self.variance = g["mu_0"], 1 - g["mu_0"] ** 2 if unit else g["v_0"]
-        self.symbols = {u: Gaussian.plain(LogSum(g[str(u)])) for u in [lang.mu_0, *free]}
+        positive, anything = (0.2, 2.0), (-2.0, 2.0)
+        ranges = {"pi": (PI, PI), "mu_0": (-0.9, 0.9) if unit else anything}
+        ranges |= {} if unit else {"v_0": positive}
+        ranges |= {str(u): positive if u.is_positive else anything for u in free}
+        ranges |= {f"a{t}": (0.1, 0.95) for t in range(1, T + 1)}
+        for t in range(2 if edge else 1, T + 1):
+            ranges |= {f"k{t}": anything, f"c{t}": anything, f"s{t}": positive}
+        settings = {"T": T, "dimension": dimension, "edge": edge, "unit": unit, "free": free}
+        super().__init__(settings, ranges, domain)
+        self.dimension, self.edge = dimension, edge
+        self._number = self.domain.free
+        self._zero, self._one, self._minus = (self.domain.constant(k) for k in (0, 1, -1))
+        self._mean = self._number("mu_0")
+        square = self._mean * self._mean
+        self._variance = self._one + self._minus * square if unit else self._number("v_0")
+        self.symbols = {u: self._plain(self._number(str(u))) for u in [lang.mu_0, *free]}
         self.symbols[lang.d] = self.constant(Fraction(dimension))
-        self.symbols[lang.m_2] = Gaussian.plain(LogSum(self.variance + self.mean**2))
+        self.symbols[lang.m_2] = self._plain(self._variance + square)
         self._joint: dict[Any, Gaussian] = {}
+        self.claim |= {"d": dimension, "kernels": "Gaussian"}
         self.name = f"Gaussian chain, d={dimension}, T={T}, symbolic rates"
         self.name += ", second moment 1" if unit else ""
         self.name += ", fixed edge step" if edge else ""
 
+    def _plain(self, scalar: Any) -> Gaussian:
+        return Gaussian.plain(self.domain, Polynomial({(): scalar}))
+
     def constant(self, number: Fraction) -> Gaussian:
         """A number as a value of this world."""
-        return Gaussian.plain(LogSum(self.field(QQ(number.numerator, number.denominator))))
+        return self._plain(self.domain.constant(number))
 
     def signal(self, t: int) -> Gaussian:
         """alpha_t = a_t squared, so that its square root is rational."""
-        return Gaussian.plain(LogSum(self._g[f"a{t}"] ** 2))
+        return self._plain(self._number(f"a{t}") ** Fraction(2))
 
     def spread(self, kept: Gaussian, lost: Gaussian) -> Gaussian:
         """v_t, the variance of a state at step t."""
-        return kept * Gaussian.plain(LogSum(self.variance)) + lost
+        return kept * self._plain(self._variance) + lost
 
     def value(self, expr: Expr, env: Env) -> Gaussian:
         """The exact value of an expression, a function of its free states."""
         if expr is sp.pi:
-            return Gaussian.plain(LogSum(self._g["w"]))
-        return super().value(expr, env)
+            return self._plain(self._number("pi"))
+        value: Gaussian = super().value(expr, env)
+        return value
 
-    def _normal(self, u: list[Any], mean: list[Any], variance: Any) -> Gaussian:
-        quadratic, half = self.field.zero, Fraction(-len(u), 2)
-        for value, centre in zip(u, mean, strict=True):
-            quadratic -= (value - centre) ** 2 / (2 * variance)
-        constant = LogSum(2 * self._g["w"] * variance).log().scale(half)
-        return Gaussian(quadratic, constant, LogSum(self.field.one))
+    def _names(self, state: Any) -> list[str]:
+        """The names of the coordinates of a state."""
+        self.known(state)
+        stem = f"x{state.index}" if isinstance(state, lang.State) else state.args[0].name
+        return [f"{stem}_{i}" for i in range(self.dimension)]
 
-    def _state(self, index: Any) -> list[Any]:
-        return [self._g[f"{index}_{i}"] for i in range(self.dimension)]
-
-    def _coordinates(self, state: Any) -> list[Any]:
-        if isinstance(state, lang.State):
-            return self._state(int(state.index))
-        return self._state("z" if state.args[0].name.endswith("'") else "y")
+    def _linear(self, names: list[str], slope: Any, shift: Any) -> list[Polynomial]:
+        return [Polynomial({(name,): slope, (): shift}) for name in names]
 
     def _transition(self, law: str, t: int) -> Gaussian:
-        g, x, before = self._g, self._state(t), self._state(t - 1)
+        before, after = self._names(lang.State(t - 1)), self._names(lang.State(t))
         if law == "p" and not (self.edge and t == 1):
-            return self._normal(before, [g[f"k{t}"] * u + g[f"c{t}"] for u in x], g[f"s{t}"])
-        start, end = (before, x) if law == "q" else (x, before)
-        return self._normal(end, [g[f"a{t}"] * u for u in start], 1 - g[f"a{t}"] ** 2)
+            mean = self._linear(after, self._number(f"k{t}"), self._number(f"c{t}"))
+            return Gaussian.normal(self.domain, before, mean, self._number(f"s{t}"))
+        start, end = (before, after) if law == "q" else (after, before)
+        a = self._number(f"a{t}")
+        noise = self._one + self._minus * a * a
+        return Gaussian.normal(self.domain, end, self._linear(start, a, self._zero), noise)
 
-    def density(self, expr: lang.Density, env: Env) -> Gaussian:
+    def density(
+        self, expr: lang.Density, before: list[Any], after: list[Any], env: Env
+    ) -> Gaussian:
         """A density, from the joint density of the chain, completing squares."""
         if expr.law == "pi":
-            u = self._coordinates(expr.targets[0])
-            return self._normal(u, [self.field.zero] * len(u), self.field.one)
-        given = frozenset(int(v.index) for v in lang.free_states(expr.given))
-        both = given | {int(v.index) for v in lang.free_states(expr.targets)}
+            return self._standard(before[0])
+        given = frozenset(int(v.index) for v in after)
+        both = given | {int(v.index) for v in before}
         joint = self._marginal(expr.law, both)
         return joint * self._marginal(expr.law, given) ** Fraction(-1) if given else joint
+
+    def _standard(self, state: Any) -> Gaussian:
+        names = self._names(state)
+        return Gaussian.normal(self.domain, names, [Polynomial({})] * len(names), self._one)
 
     def _marginal(self, law: str, keep: frozenset[int]) -> Gaussian:
         if (law, keep) not in self._joint:
             if law == "q":
                 first, last = 0, max(keep)
-                mean = [self.mean] * self.dimension
-                joint = self._normal(self._state(0), mean, self.variance)
+                mean = [Polynomial({(): self._mean})] * self.dimension
+                names = self._names(lang.State(0))
+                joint = Gaussian.normal(self.domain, names, mean, self._variance)
             else:
                 first, last = min(keep), self.T
-                zeros = [self.field.zero] * self.dimension
-                joint = self._normal(self._state(self.T), zeros, self.field.one)
+                joint = self._standard(lang.State(self.T))
             for t in range(first + 1, last + 1):
                 joint = joint * self._transition(law, t)
             for t in range(first, last + 1):
-                for u in [] if t in keep else self._state(t):
-                    joint = joint.integrate(u, 2 * self._g["w"])
+                for name in [] if t in keep else self._names(lang.State(t)):
+                    joint = joint.integrate(name)
             self._joint[law, keep] = joint
         return self._joint[law, keep]
 
     def integral(self, body: Expr, states: list[Any], env: Env) -> Gaussian:
         """The integral over states, one coordinate at a time."""
         if isinstance(body, sp.Add):
-            terms = [self.integral(term, states, env) for term in body.args]
-            return reduce("__add__", terms)
+            return reduce(add, [self.value(lang.Int(term, *states), env) for term in body.args])
         total = self.value(body, env)
         for state in states:
-            for u in self._coordinates(state):
-                total = total.integrate(u, 2 * self._g["w"])
+            for name in self._names(state):
+                total = total.integrate(name)
         return total
 
     def leaf(self, expr: Expr, env: Env) -> Gaussian:
         """The kernel, Gaussian densities, states and squared lengths."""
         if isinstance(expr, lang.Kernel):
             to, start, rate = expr.args
-            alpha = self.value(1 - rate, env)
-            root = (alpha ** Fraction(1, 2)).polynomial.rational
-            mean = [root * u for u in self._coordinates(start)]
-            return self._normal(self._coordinates(to), mean, 1 - alpha.polynomial.rational)
+            kept = self.value(1 - rate, env)
+            slope = (kept ** Fraction(1, 2)).scalar()
+            mean = self._linear(self._names(start), slope, self._zero)
+            noise = self.value(rate, env).scalar()
+            return Gaussian.normal(self.domain, self._names(to), mean, noise)
         if isinstance(expr, lang.Normal):
-            u = self._coordinates(expr.args[0])
+            state, mean, variance = expr.args
             means = [
-                self.value(sp.sympify(expr.args[1]), env | {"coordinate": i}).polynomial.rational
+                self.value(mean, env | {"coordinate": i}).polynomial()
                 for i in range(self.dimension)
             ]
-            variance = self.value(sp.sympify(expr.args[2]), env).polynomial.rational
-            return self._normal(u, means, variance)
+            noise = self.value(variance, env).scalar()
+            return Gaussian.normal(self.domain, self._names(state), means, noise)
         if isinstance(expr, lang.Square):
-            squares = [u**2 for u in self._coordinates(expr.args[0])]
-            return Gaussian.plain(LogSum(sum(squares, self.field.zero)))
+            squares: dict[tuple[str, ...], Any] = {
+                (name, name): self._one for name in self._names(expr.args[0])
+            }
+            return Gaussian.plain(self.domain, Polynomial(squares))
         if isinstance(expr, lang.Variable):
-            return Gaussian.plain(LogSum(self._coordinates(expr)[env.get("coordinate", 0)]))
-        raise TypeError(f"{expr} has no value in a Gaussian chain")
+            names = self._names(expr)
+            if "coordinate" not in env and len(names) > 1:
+                raise Outside(f"{expr} is a vector, a number was expected")
+            return Gaussian.plain(
+                self.domain, Polynomial({(names[env.get("coordinate", 0)],): self._one})
+            )
+        return super().leaf(expr, env)
 
     def assignments(self, states: list[Any]) -> Iterator[Env]:
         """States stay symbolic here: there is one assignment, and it is empty."""
         yield {}
-
-    def same(self, a: Gaussian, b: Gaussian) -> bool:
-        """Whether two values are equal; where their forms differ the generic point has the sign."""
-        return a == b and a.polynomial.at(self.point) * b.polynomial.at(self.point) >= 0
-
-    @property
-    def point(self) -> list[float]:
-        """A fixed generic point: rates inside (0, 1), a positive variance, real states."""
-        values = [0.3 + 0.4 * ((k * 0.618034) % 1) for k in range(1, len(self._g) + 1)]
-        return [3.141592653589793, *values[1:]]
