@@ -15,6 +15,7 @@ import sympy as sp
 from sympy import Expr
 
 from dpm_lib.symbolic import language as lang
+from dpm_lib.symbolic.entry import strict
 from dpm_lib.symbolic.printing import aligned
 from dpm_lib.symbolic.slips import every_slip
 from dpm_lib.symbolic.worlds import World

@@ -7,6 +7,7 @@ from sympy import Expr
 
 from dpm_lib.symbolic import language as lang
 from dpm_lib.symbolic.derivation import Step, Unproved
+from dpm_lib.symbolic.entry import strict
 from dpm_lib.symbolic.printing import aligned
 from dpm_lib.symbolic.slips import every_slip
 

@@ -16,8 +16,8 @@ from typing import Any
 import sympy as sp
 from sympy import Expr, Symbol, Tuple
 
+from dpm_lib.symbolic.entry import Product, Rational, Sum, log, sqrt, step, strict
 from dpm_lib.symbolic.printing import latex
-from dpm_lib.symbolic.strict import Product, Rational, Sum, log, sqrt, step
 
 __all__ = [
     "KL", "Bern", "Density", "Entropy", "Expect", "Int", "Kernel", "Normal", "Product", "Rate",
