@@ -95,8 +95,9 @@ class FiniteChain(World):
 class BinomialChain(FiniteChain):
     """Bits that each step resamples from the prior with probability beta_t.
 
-    The data law and the reverse steps are free; with ``edge`` the last reverse step is the kernel.
-    Symbols in ``free`` take any value in (0, 1).
+    The data law and the reverse steps are free; with ``edge`` the last reverse step is the kernel,
+    with ``unit`` the mean activity of the data is the base rate, as much as Gaussian data of second
+    moment 1.  Symbols in ``free`` take any value in (0, 1).
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class BinomialChain(FiniteChain):
         T: int = 2,
         dimension: int = 1,
         edge: bool = False,
+        unit: bool = False,
         free: Sequence[Symbol] = (),
         *,
         domain: Any = Exact,
@@ -111,20 +113,20 @@ class BinomialChain(FiniteChain):
         self.bits = list(product((0, 1), repeat=dimension))
         size, loose = len(self.bits), len(self.bits) - 1
         learned = range(2 if edge else 1, T + 1)
-        ranges = dict.fromkeys(
-            ["rho", *(f"b{t}" for t in range(1, T + 1)), *map(str, free)], INSIDE
-        )
-        rows = ["q0_", *(f"p{t}_{i}" for t in learned for i in range(size))]
+        names = ["rho", *(f"b{t}" for t in range(1, T + 1)), *map(str, free)]
+        ranges = dict.fromkeys(names, INSIDE) | ({"rho": (0.4, 0.6)} if unit else {})
+        rows = [f"p{t}_{i}" for t in learned for i in range(size)] + ([] if unit else ["q0_"])
         part = (INSIDE[0] / loose, INSIDE[1] / loose)
         ranges |= {f"{row}{j}": part for row in rows for j in range(loose)}
-        World.__init__(
-            self, {"T": T, "dimension": dimension, "edge": edge, "free": free}, ranges, domain
-        )
+        if unit:  # all but the first and the last pattern are free, and rare
+            ranges |= {f"q0_{j}": (0.05 / loose, 0.6 / loose) for j in range(1, loose)}
+        settings = {"T": T, "dimension": dimension, "edge": edge, "unit": unit, "free": free}
+        World.__init__(self, settings, ranges, domain)
         self.values = list(range(size))
         self._rho = self.domain.free("rho")
         self._one, self._minus = self.constant(Fraction(1)), self.constant(Fraction(-1))
         self._rates = {t: self.domain.free(f"b{t}") for t in range(1, T + 1)}
-        self.law = self._row("q0_", loose)
+        self.law = self._active_row() if unit else self._row("q0_", loose)
         self.prior = [self._transition(0, i, self._one) for i in self.values]
         self.forward = {
             t: [[self._transition(i, j, self._rates[t]) for j in self.values] for i in self.values]
@@ -138,7 +140,16 @@ class BinomialChain(FiniteChain):
         self.symbols[lang.d] = self.constant(Fraction(dimension))
         self.claim |= {"d": dimension, "kernels": "binomial"}
         self.name = f"binomial chain, d={dimension}, T={T}, symbolic rates and base rate"
+        self.name += ", mean activity the base rate" if unit else ""
         self.name += ", fixed edge step" if edge else ""
+
+    def _active_row(self) -> list[Any]:
+        """A law of the data in which a bit is 1 with the base rate, on average over the bits."""
+        inner = [self.domain.free(f"q0_{j}") for j in range(1, len(self.bits) - 1)]
+        ones = [self.constant(Fraction(-sum(bits), len(bits))) for bits in self.bits[1:-1]]
+        last = reduce(add, (k * u for k, u in zip(ones, inner, strict=True)), self._rho)
+        first = self._one + self._minus * reduce(add, inner, last)
+        return [first, *inner, last]
 
     def _transition(self, start: int, end: int, rate: Any) -> Any:
         return self._bernoulli(
