@@ -1,5 +1,6 @@
 """Provenance: a row counts for the code and the cells that made it, and for no other."""
 
+import importlib
 import json
 import os
 import shutil
@@ -114,7 +115,7 @@ def test_a_file_changed_while_the_program_runs_is_not_what_was_measured(row, lib
     path = library / "schedules.py"
     later = time.time() + 60
     os.utime(path, (later, later))
-    assert "dpm_lib.schedules" in sys.modules
+    importlib.import_module("dpm_lib.schedules")
     made = provenance.made()
     assert reason(replace(row, sources=made["sources"])) == "the library changed (schedules)"
 
