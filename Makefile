@@ -1,4 +1,4 @@
-# make book | test | lint | site | clean.  PYTHON chooses the interpreter of the virtual environment.
+# make book | test | slips | lint | site | clean.  PYTHON chooses the interpreter of the virtual environment.
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 READY := .venv/.ready
@@ -7,7 +7,7 @@ SITE := $(CURDIR)/_build/html/index.html
 export PATH := $(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: book test lint site check-site setup clean
+.PHONY: book test slips lint site check-site setup clean
 
 book: setup
 	jupyter-book build book
@@ -15,6 +15,10 @@ book: setup
 
 test: setup
 	pytest --nbval
+
+# How many damages of each derivation, made by machine, its proof has refused.
+slips: setup
+	dpm slips
 
 lint: setup
 	.ci/lint

@@ -2,10 +2,14 @@
 
 import hashlib
 import os
+import platform
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from dpm_lib.evidence import ledger, storage
+from dpm_lib.evidence.provenance import code_hash, prefixes
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
@@ -26,31 +30,41 @@ def source(page: str) -> str:
 
 
 def cache_folder() -> Path:
-    """The jupyter-cache of this version of the library.
+    """The jupyter-cache of these requirements, this Python and these figures.
 
-    jupyter-cache looks at the cells of a chapter only, so the folder is named after everything
-    else that can change a result: the library and the pinned requirements.
+    jupyter-cache looks at the cells of a chapter only.  What else can change a result is in the
+    name of the folder, or, for the rest of the library, in the rows of the chapter.
     """
-    digest = hashlib.sha256()
-    for path in (ROOT / "requirements.txt", *sorted((ROOT / "dpm_lib").rglob("*.py"))):
-        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    plots = code_hash((ROOT / "dpm_lib" / "plots.py").read_text(encoding="utf8"))
+    pins = (ROOT / "requirements.txt").read_text(encoding="utf8")
+    digest = hashlib.sha256("\0".join((pins, platform.python_version(), plots)).encode())
     return ROOT / "_build" / ".jupyter_cache" / digest.hexdigest()[:12]
 
 
 def forget_unmeasured(app: Any, env: Any, added: set, changed: set, removed: set) -> set[str]:
-    """Drop executions whose proofs are not on record (any more), so that they run again."""
+    """Drop executions that are not on record (any more), so that they run again.
+
+    An execution is on record when the chapter has rows, all of them count, and every formula that
+    it printed is among them.
+    """
     from jupyter_cache import get_cache
 
-    from dpm_lib.evidence import ledger
-
-    on_record = {row.equation for row in ledger.rows() if row.kind == "proof"}
+    if storage.folder() is None:
+        return set()
+    judged = [(v.row, v.counts) for v in ledger.verdicts() if v.row]
     cache = get_cache(str(cache_folder()))
     again = set()
     for record in cache.list_cache_records():
         notebook = cache.get_cache_bundle(record.pk).nb
+        sources = [cell.source.strip() for cell in notebook.cells if cell.cell_type == "code"]
+        cells = set(prefixes([source for source in sources if source]))
+        mine = [(row, counts) for row, counts in judged if row.cell in cells]
+        known = {(row.equation, row.kind, row.route) for row, _ in mine}
+        counting = {(row.equation, row.kind, row.route) for row, counts in mine if counts}
         outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
-        names = {out.get("metadata", {}).get("scrapbook", {}).get("name") for out in outputs}
-        if ledger.folder() and not names - {None} <= on_record:
+        printed = {out.get("metadata", {}).get("scrapbook", {}).get("name") for out in outputs}
+        proved = {equation for equation, kind, _ in counting if kind == "proof"}
+        if not known or known != counting or not printed - {None} <= proved:
             cache.remove_cache(record.pk)
             again.add(Path(record.uri).stem)
     return again & env.found_docs

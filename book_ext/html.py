@@ -4,6 +4,8 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
+from dpm_lib.evidence.row import in_words
+
 Entry = dict[str, Any]
 
 
@@ -13,8 +15,7 @@ def measured(entry: Entry) -> bool:
 
 def worst(entry: Entry) -> Entry | None:
     """The check that comes closest to its tolerance."""
-    rows = entry["evidence"]
-    return max(rows, key=lambda r: r["error"] / max(r["tolerance"], 1e-300)) if rows else None
+    return max(entry["evidence"], key=lambda row: row["error"] / row["tolerance"], default=None)
 
 
 def steps(entry: Entry) -> int:
@@ -23,6 +24,27 @@ def steps(entry: Entry) -> int:
 
 def worlds(entry: Entry) -> list[str]:
     return list(entry["proof"]["worlds"]) if entry["proof"] else []
+
+
+def claim(entry: Entry) -> str:
+    """For which chains the equation was proved."""
+    return in_words(entry["proof"]["claim"]) if entry["proof"] else ""
+
+
+def slips(entry: Entry) -> int:
+    return int(entry["proof"]["slips"]["refused"]) if entry["proof"] else 0
+
+
+def devices(entry: Entry) -> list[str]:
+    return list(dict.fromkeys(row["device"] for row in entry["evidence"]))
+
+
+def versions(entry: Entry) -> list[str]:
+    """The versions of Python, torch and SymPy that the rows were made with."""
+    rows = [*entry["evidence"], *([entry["proof"]] if entry["proof"] else [])]
+    return list(
+        dict.fromkeys(", ".join(f"{k} {v}" for k, v in row["versions"].items()) for row in rows)
+    )
 
 
 def number(x: float) -> str:
@@ -39,23 +61,16 @@ def passport_html(entry: Entry, api: Callable[[str], str | None], ledger: str) -
     ``api`` gives the address of a library function, or None; ``ledger`` that of the ledger.
     """
     if not measured(entry):
-        missing = [
-            word
-            for word, rows in (("proof", entry["proof"]), ("check", entry["evidence"]))
-            if not rows
-        ]
-        return (
-            '<aside class="dpm-passport dpm-missing"><p>✗ not measured with this version of the '
-            f"library ({' and '.join(f'no {m}' for m in missing)} on record)</p></aside>\n"
-        )
+        status = escape(entry["status"])
+        return f'<aside class="dpm-passport dpm-missing"><p>✗ {status}</p></aside>\n'
     near = worst(entry)
     assert near is not None
-    n = len(entry["mutants"])
+    n = len(entry["mutants"]) + slips(entry)
     head = [
         f"<b>derived</b> {plural(steps(entry), 'step')}",
         f"<b>verified</b> {plural(len(entry['evidence']), 'check')}, error "
         f"{number(near['error'])} ≤ {number(near['tolerance'])}",
-        f"<b>refused</b> {n} of {plural(n, 'mutant')}",
+        f"<b>refused</b> {plural(n, 'damaged formula')}",
     ]
     used = [function(name, api) for name in entry["functions"]]
     head.append(f"<b>used</b> by {plural(len(used), 'function')}" if used else "<b>not used</b>")
@@ -69,9 +84,12 @@ def passport_html(entry: Entry, api: Callable[[str], str | None], ledger: str) -
         ("equation", " · ".join([escape(entry["title"]), *numbers])),
         ("derived", f"{plural(steps(entry), 'step')}, each checked by machine: "
          + escape(", ".join(worlds(entry)))),
+        ("proved for", escape(claim(entry))),
         ("verified", listing([check_html(row) for row in entry["evidence"]])),
-        ("refused", listing([mutant_html(m) for m in entry["mutants"]])),
+        ("refused", listing([slips_html(entry["proof"]["slips"]),
+                             *map(mutant_html, entry["mutants"])])),
         ("used", ", ".join(used) or "by no function of the library"),
+        ("made with", escape("; ".join(versions(entry)))),
         ("ledger", f'<a href="{ledger}#row-{entry["id"]}">{name}</a>'),
     ]  # fmt: skip
     details = "".join(f"<dt>{key}</dt><dd>{value}</dd>" for key, value in rows)
@@ -96,10 +114,24 @@ def check_html(row: Entry) -> str:
 
 
 def mutant_html(mutant: Entry) -> str:
+    times = f", {mutant['times']:.3g} tolerances" if mutant["times"] else ""
     return (
-        f"{escape(mutant['name'])}: off by {number(mutant['error'])} "
+        f"{escape(mutant['name'])}: off by {number(mutant['error'])}{times} "
         f"<small>({escape(mutant['route'])})</small>"
     )
+
+
+def slips_html(slips: Entry) -> str:
+    """The damages made by machine: how many were refused, and those that are equal formulas."""
+    equal = [f"<code>{escape(formula)}</code>" for formula in slips["equal"]]
+    made = slips["refused"] + len(equal)
+    text = f"{slips['refused']} of {made} slips of one symbol, made by machine"
+    if not equal:
+        return text
+    same = (
+        "other is an equal formula" if len(equal) == 1 else f"other {len(equal)} are equal formulas"
+    )
+    return f"{text}; the {same}: {listing(equal)}"
 
 
 def function(name: str, api: Callable[[str], str | None]) -> str:
@@ -110,7 +142,7 @@ def function(name: str, api: Callable[[str], str | None]) -> str:
 
 COLUMNS = (
     "equation", "paper", "notes", "steps", "checks", "nearest error / tolerance", "refused",
-    "status", "function", "device", "proved in",
+    "status", "function", "device", "proved in", "proved for", "slips refused", "made with",
 )  # fmt: skip
 
 
@@ -131,6 +163,7 @@ def ledger_html(
         (sum(map(steps, entries)), "steps proved"),
         (sum(len(e["evidence"]) for e in entries), "checks"),
         (sum(len(e["mutants"]) for e in entries), "mutants refused"),
+        (sum(map(slips, entries)), "slips refused"),
         (len(entries) - len(done), "not measured"),
     ]
     cards = "".join(f"<li><b>{n}</b> {word}</li>" for n, word in totals)
@@ -150,11 +183,11 @@ def ledger_row(
 ) -> str:
     near = worst(entry)
     name = f"<code>{escape(entry['id'])}</code>"
-    devices = dict.fromkeys(row["device"] for row in entry["evidence"])
     title = f'<a href="{link(entry["page"], entry["id"])}">{name}</a>' if on_page else name
+    reason = "" if measured(entry) else f"<br><small>{escape(entry['status'])}</small>"
     first, *others = [function(f, api) for f in entry["functions"]] or [""]
     cells = [
-        f"{title}<br><small>{escape(entry['title'])}</small>",
+        f"{title}<br><small>{escape(entry['title'])}</small>{reason}",
         ", ".join(map(str, entry["paper"])),
         ", ".join(map(str, entry["notes"])),
         str(steps(entry) or ""),
@@ -163,8 +196,11 @@ def ledger_row(
         str(len(entry["mutants"]) or ""),
         "✓ measured" if measured(entry) else "✗ not measured",
         first + (f" <small>and {plural(len(others), 'other')}</small>" if others else ""),
-        escape(", ".join(devices)),
+        escape(", ".join(devices(entry))),
         escape(", ".join(worlds(entry))),
+        escape(claim(entry)),
+        str(slips(entry) or ""),
+        escape("; ".join(versions(entry))),
     ]
     row = "".join(f"<td>{cell}</td>" for cell in cells)
     style = "" if measured(entry) else ' class="dpm-missing"'

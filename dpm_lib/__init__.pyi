@@ -12,7 +12,7 @@ from .bounds import (
     trajectory_bound,
 )
 from .evidence.checks import check, prove, rounding
-from .evidence.ledger import library_version
+from .evidence.provenance import library_version
 from .exact import GaussianLaw, MixtureLaw, PatternLaw
 from .kernels import BinomialKernel, GaussianKernel, Kernel, draw
 from .learning.data import digits, swiss_roll

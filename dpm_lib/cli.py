@@ -1,12 +1,15 @@
 """``dpm``: the ledger of equations and the recorded experiments, on the command line."""
 
 import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 from tqdm import tqdm
 
 from dpm_lib.evidence import ledger
+from dpm_lib.evidence.row import in_words
 from dpm_lib.learning import evaluation, recipes
 
 __all__ = ["app"]
@@ -25,15 +28,29 @@ def show_equations(
     check: Annotated[bool, typer.Option("--check", help="Fail if one is not measured.")] = False,
 ) -> None:
     """Print every equation with its proof, its evidence and its refused mutants."""
-    entries = ledger.entries()
+    with _messages():
+        entries = ledger.entries()
+        faults = [str(v) for v in ledger.verdicts() if v.fault]
     if as_json:
         typer.echo(json.dumps(entries, indent=1, ensure_ascii=False))
     else:
-        typer.echo(_table(entries))
-    gaps = [entry["id"] for entry in entries if entry["status"] != "measured"]
-    if check and gaps:
-        typer.echo(f"not measured with this version of the library: {', '.join(gaps)}", err=True)
+        typer.echo(_table(HEAD, map(_cells, entries)))
+    gaps = [f"{e['id']}: {e['status']}" for e in entries if e["status"] != "measured"]
+    if check and (faults or gaps):
+        typer.echo("\n".join([*faults, *gaps]), err=True)
         raise typer.Exit(1)
+
+
+@app.command()
+def slips() -> None:
+    """Print for each proof how many one-slip damages of its lines were refused."""
+    with _messages():
+        proofs = {e["id"]: e["proof"] for e in ledger.entries() if e["proof"]}
+    lines = []
+    for key, proof in proofs.items():
+        refused, equal = proof["slips"]["refused"], len(proof["slips"]["equal"])
+        lines.append((key, str(refused), str(equal), in_words(proof["claim"])))
+    typer.echo(_table(("id", "refused", "equal", "proved for"), lines))
 
 
 @app.command()
@@ -42,25 +59,41 @@ def record(
     seeds: Annotated[int, typer.Option(min=1, help="Number of seeds, from 0.")] = 3,
     device: Annotated[str, typer.Option(help="Where to run.")] = "cpu",
 ) -> None:
-    """Run an experiment in full (many minutes) and replace its file in results/experiments."""
-    if experiment not in recipes.EXPERIMENTS:
-        known = ", ".join(sorted(recipes.EXPERIMENTS))
-        raise typer.BadParameter(f"must be one of {known}, got {experiment}")
-    plan = [
-        (name, steps, seed)
-        for name, steps in recipes.EXPERIMENTS[experiment]
-        for seed in range(seeds)
-    ]
-    runs = [
-        recipes.run(name, seed=seed, steps=steps, device=device)
-        for name, steps, seed in tqdm(plan, desc=experiment)
-    ]
-    typer.echo(evaluation.record(experiment, runs))
+    """Run an experiment in full (many minutes) and replace its file in results/experiments.
+
+    Finished runs are kept when it is interrupted: the same command goes on.
+    """
+    with _messages():
+        runs = recipes.run_all(experiment, seeds=seeds, device=device)
+        total = seeds * len(recipes.EXPERIMENTS.get(experiment, []))
+        finished = 0
+        try:
+            for _ in tqdm(runs, desc=experiment, total=total):
+                finished += 1
+        except KeyboardInterrupt:
+            typer.echo(
+                f"interrupted: {finished} of {total} runs are kept, the same command goes on",
+                err=True,
+            )
+            raise typer.Exit(130) from None
+    typer.echo(evaluation.EXPERIMENTS / f"{experiment}.json")
 
 
-def _table(entries: list[dict[str, Any]]) -> str:
-    head = ("id", "paper", "notes", "page", "status", "steps", "error / tolerance", "refused")
-    lines = [head, *(_cells(entry) for entry in entries)]
+@contextmanager
+def _messages() -> Iterator[None]:
+    """Bad input and files that cannot be used end in one line and exit code 2."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+HEAD = ("id", "paper", "notes", "page", "status", "steps", "error / tolerance", "refused")
+
+
+def _table(head: Sequence[str], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [tuple(head), *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     return "\n".join(
         "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
@@ -69,19 +102,14 @@ def _table(entries: list[dict[str, Any]]) -> str:
 
 
 def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
-    near = max(entry["evidence"], key=_strain, default=None)
+    near = max(entry["evidence"], key=lambda row: row["error"] / row["tolerance"], default=None)
     return (
         entry["id"],
         ",".join(map(str, entry["paper"])) or "-",
         ",".join(map(str, entry["notes"])) or "-",
         entry["page"],
-        entry["status"],
+        entry["status"].partition(":")[0],
         str(entry["proof"]["steps"] if entry["proof"] else 0),
         f"{near['error']:.1e} / {near['tolerance']:.1e}" if near else "-",
         str(len(entry["mutants"])),
     )
-
-
-def _strain(row: dict[str, Any]) -> float:
-    """How near a check came to its tolerance."""
-    return float(row["error"] / max(row["tolerance"], 1e-300))

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from typer.testing import CliRunner
 
 from dpm_lib.cli import app
@@ -29,23 +30,104 @@ def test_check_names_the_gaps(monkeypatch, tmp_path):
     monkeypatch.setenv("DPM_EVIDENCE", str(tmp_path))
     result = CliRunner().invoke(app, ["equations", "--check"])
     assert result.exit_code == 1
-    assert "forward-marginal" in result.output
+    assert "forward-marginal: not measured: no proof and no check on record" in result.output
     full = [{**entry, "status": "measured"} for entry in ledger.entries()]
     monkeypatch.setattr(ledger, "entries", lambda: full)
     assert CliRunner().invoke(app, ["equations", "--check"]).exit_code == 0
 
 
-def test_an_experiment_is_run_and_recorded(monkeypatch, tmp_path):
+def test_slips_are_counted_for_each_proof(monkeypatch):
+    """One line for each proof: how many damages were refused, how many are equal, for what."""
+    slips, claim = {"refused": 17, "equal": ["x"]}, {"T": [2, 3], "d": [1]}
+    entry = {"id": "edge-step", "proof": {"slips": slips, "claim": claim}}
+    monkeypatch.setattr(ledger, "entries", lambda: [entry, {"id": "edge-term", "proof": None}])
+    result = CliRunner().invoke(app, ["slips"])
+    assert result.exit_code == 0, result.output
+    assert [line.split(maxsplit=3) for line in result.stdout.splitlines()] == [
+        ["id", "refused", "equal", "proved for"],
+        ["edge-step", "17", "1", "T = 2, 3; d = 1"],
+    ]
+
+
+@pytest.mark.parametrize("folder", ["", "~/file"])
+def test_a_folder_of_evidence_that_is_none(monkeypatch, tmp_path, folder):
+    """One line that names what is wrong, and exit code 2."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DPM_EVIDENCE", folder)
+    result = CliRunner().invoke(app, ["equations", "--check"])
+    assert result.exit_code == 2
+    assert result.output == f"Error: DPM_EVIDENCE must name a folder, got {folder!r}\n"
+
+
+@pytest.fixture
+def roll(monkeypatch, tmp_path):
+    """An experiment of two runs for each seed, and the list of runs that were trained."""
+    trained = []
+
+    def run(name, *, seed, steps, device):
+        trained.append((steps, seed))
+        return {
+            "recipe": name, "seed": seed, "device": device, "settings": {"steps": steps},
+            "library": recipes.library_version(), "K": 1.0, "K_minus_L_null": 2.0, "unit": "bits",
+            "standard_error": 0.1, "n": 10, "T": 4, "seconds": 0.0,
+        }  # fmt: skip
+
+    monkeypatch.setattr(recipes, "EXPERIMENTS", {"roll": [("mlp", 2), ("mlp", 4)]})
+    monkeypatch.setattr(evaluation, "EXPERIMENTS", tmp_path / "experiments")
+    monkeypatch.setattr(recipes, "run", run)
+    return trained
+
+
+PLAN = [(2, 0), (2, 1), (4, 0), (4, 1)]
+
+
+def test_an_experiment_is_run_and_recorded(roll, tmp_path):
     """Every run of the plan is recorded; an unknown experiment is named, with what is expected."""
-    monkeypatch.setattr(recipes, "EXPERIMENTS", {"roll": [("swiss-roll-mlp", 2)]})
-    monkeypatch.setattr(evaluation, "EXPERIMENTS", tmp_path)
     result = CliRunner().invoke(app, ["record", "roll", "--seeds", "2"])
     assert result.exit_code == 0, result.output
-    assert [run["seed"] for run in evaluation.recorded("roll", tmp_path)] == [0, 1]
+    runs = evaluation.recorded("roll")
+    assert [(run["settings"]["steps"], run["seed"]) for run in runs] == roll == PLAN
+    left = {path.name for path in (tmp_path / "experiments").iterdir() if path.suffix != ".lock"}
+    assert left == {"roll.json"}
     result = CliRunner().invoke(app, ["record", "mnist"])
     assert result.exit_code == 2
-    assert "roll" in result.output
-    assert "mnist" in result.output
+    assert "experiment must be one of ['roll'], got 'mnist'" in result.output
+
+
+def test_an_experiment_that_was_interrupted_goes_on(roll, monkeypatch):
+    """What is finished is kept and not run again; what another library has run is."""
+    run = recipes.run
+
+    def interrupted(name, **settings):
+        if len(roll) == 2:
+            raise KeyboardInterrupt
+        return run(name, **settings)
+
+    monkeypatch.setattr(recipes, "run", interrupted)
+    result = CliRunner().invoke(app, ["record", "roll", "--seeds", "2"])
+    assert result.exit_code == 130
+    assert "interrupted: 2 of 4 runs are kept" in result.output
+    assert len(evaluation.recorded("roll.part")) == 2
+    with pytest.raises(FileNotFoundError):
+        evaluation.recorded("roll")
+    monkeypatch.setattr(recipes, "run", run)
+    assert CliRunner().invoke(app, ["record", "roll", "--seeds", "2"]).exit_code == 0
+    assert roll == PLAN
+    assert len(evaluation.recorded("roll")) == 4
+    evaluation.record("roll.part", evaluation.recorded("roll"))
+    monkeypatch.setattr(recipes, "library_version", lambda: "another")
+    assert CliRunner().invoke(app, ["record", "roll", "--seeds", "2"]).exit_code == 0
+    assert roll == PLAN + PLAN
+
+
+def test_nothing_is_trained_for_a_folder_that_cannot_be_written(roll, monkeypatch, tmp_path):
+    """The folder is tried before the first run."""
+    (tmp_path / "experiments").write_text("a file")
+    result = CliRunner().invoke(app, ["record", "roll"])
+    assert result.exit_code == 2
+    assert "experiments" in result.output
+    assert roll == []
 
 
 def test_as_a_module():

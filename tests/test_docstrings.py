@@ -7,7 +7,7 @@ import pytest
 
 import dpm_lib
 from dpm_lib.evidence.equations import EQUATIONS
-from dpm_lib.evidence.ledger import implementations
+from dpm_lib.evidence.usage import implementations
 
 MODULES = [
     info.name
@@ -38,7 +38,7 @@ def test_every_public_name_has_a_docstring(name):
     assert [path for path, doc in public(module) if not doc] == []
 
 
-@pytest.mark.parametrize("name", [m for m in MODULES if not m.endswith((".ledger", ".equations"))])
+@pytest.mark.parametrize("name", [m for m in MODULES if not m.endswith((".usage", ".equations"))])
 def test_equations_named_exist(name):
     """Docstrings name only equations of the table."""
     module = importlib.import_module(name)

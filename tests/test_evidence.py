@@ -1,16 +1,16 @@
-"""Evidence: rows are written only for checks with force, and count only for this library."""
+"""Evidence: rows are written only for checks with force, and count only as long as they hold."""
 
 import json
-import sys
+import math
 
 import pytest
 import torch
 
-from dpm_lib.evidence import ledger
 from dpm_lib.evidence.checks import Refuted, check, prove, rounding
 from dpm_lib.evidence.equations import EQUATIONS
-from dpm_lib.evidence.ledger import entries, library_version, rows
+from dpm_lib.evidence.ledger import entries, rows, verdicts
 from dpm_lib.evidence.notation import SYMBOLS, table
+from dpm_lib.symbolic import Derivation, Unproved
 
 
 @pytest.fixture(autouse=True)
@@ -20,121 +20,28 @@ def ledger_folder(tmp_path, monkeypatch):
     return tmp_path / "evidence"
 
 
-def _check(**changes):
+def double(*numbers):
+    return torch.tensor(numbers, dtype=torch.float64)
+
+
+def _check(equation="forward-marginal", **changes):
     arguments = {
-        "computed": torch.tensor([1.0, 2.0], dtype=torch.float64),
-        "expected": torch.tensor([1.0, 2.0], dtype=torch.float64),
+        "computed": double(1, 2),
+        "expected": double(1, 2),
         "tolerance": 1e-12,
         "because": "rounding",
-        "mutants": {"sign": torch.tensor([-1.0, 2.0], dtype=torch.float64)},
+        "mutants": {"sign": double(-1, 2), "a little more": double(1.1, 2)},
     } | changes
-    return check("forward-marginal", "a route", **arguments)
+    return check(equation, "a route", **arguments)
 
 
-def test_a_check_writes_its_row_with_error_and_mutants(ledger_folder):
-    """The row holds the worst error, the tolerance, the dtype, the device and each mutant."""
-    _check(computed=torch.tensor([1.0, 2.0 + 2e-13], dtype=torch.float64))
-    (row,) = json.loads((ledger_folder / "cpu.json").read_text())
-    assert row["equation"] == "forward-marginal"
-    assert row["error"] == pytest.approx(1e-13, rel=0.01)  # relative to the expected value 2
-    assert (row["dtype"], row["device"], row["library"]) == ("float64", "cpu", library_version())
-    assert row["mutants"] == [{"name": "sign", "error": 2.0}]
+class Proved(Derivation):
+    """A derivation of which nothing is left but what ``prove`` asks for."""
 
+    worlds, count, claim = ("a world",), 3, {"T": [2, 3], "kernels": ["Gaussian"]}
 
-def test_routes_that_disagree_are_refused_and_leave_no_row(ledger_folder):
-    """A difference beyond the tolerance, or NaN anywhere, raises and writes nothing."""
-    for wrong in (1.1, float("nan"), float("inf")):
-        with pytest.raises(Refuted, match="exceeds"):
-            _check(computed=torch.tensor([wrong, 2.0], dtype=torch.float64))
-    assert not ledger_folder.exists()
-
-
-def test_a_mutant_that_passes_is_refused():
-    """A check that its damaged formula passes too has no force, and raises."""
-    with pytest.raises(Refuted, match="no force"):
-        _check(mutants={"same": torch.tensor([1.0, 2.0], dtype=torch.float64)})
-
-
-def test_a_mutant_of_nan_is_refused_by_the_check():
-    """A damaged formula that gives NaN counts as refused."""
-    row = _check(mutants={"nan": torch.tensor([float("nan"), 2.0], dtype=torch.float64)})
-    assert row.mutants[0]["error"] == sys.float_info.max  # JSON has no infinity
-
-
-def test_tolerances_may_differ_by_element():
-    """Each element is held to its own standard error, and the worst ratio is kept."""
-    limit = torch.tensor([1e-3, 1.0], dtype=torch.float64)
-    row = _check(
-        computed=torch.tensor([1.0005, 2.5], dtype=torch.float64),
-        tolerance=limit,
-        mutants={"both": torch.tensor([2.0, 9.0], dtype=torch.float64)},
-    )
-    assert (row.error, row.tolerance) == (5e-4, 1e-3)
-    with pytest.raises(Refuted):
-        _check(computed=torch.tensor([1.5, 2.0], dtype=torch.float64), tolerance=limit)
-
-
-def test_a_standard_error_allows_five_of_itself_in_absolute_size():
-    """Far from zero a Monte Carlo route is still held to its own error, not to a relative one."""
-    far = {"expected": torch.tensor([100.0, 2.0], dtype=torch.float64), "tolerance": None}
-    near = torch.tensor([100.049, 2.0], dtype=torch.float64)
-    row = _check(computed=near, standard_error=0.01, because="of a mean", **far)
-    assert (row.error, row.tolerance) == (0.049, 0.05)
-    assert row.because == "5 standard errors of a mean"
-    with pytest.raises(Refuted, match="exceeds"):
-        _check(computed=near + 0.01, standard_error=0.01, **far)
-    with pytest.raises(ValueError, match="exactly one"):
-        _check(standard_error=0.01)
-
-
-def test_bad_arguments_are_named():
-    """Unknown equations, no mutants and different shapes raise with what is expected."""
-    with pytest.raises(ValueError, match="no-such-equation"):
-        check("no-such-equation", "r", 1.0, 1.0, tolerance=1, because="", mutants={"a": 2.0})
-    with pytest.raises(ValueError, match="mutants must name"):
-        _check(mutants={})
-    with pytest.raises(ValueError, match="one shape"):
-        _check(expected=torch.tensor(1.0, dtype=torch.float64))
-
-
-def test_a_row_measured_again_replaces_the_old_one(ledger_folder):
-    """One row for each equation, route and dtype; other rows stay."""
-    _check()
-    _check(tolerance=1e-10)
-    check("stationarity", "other", 1.0, 1.0, tolerance=1e-9, because="r", mutants={"a": 2.0})
-    assert [row.tolerance for row in rows() if row.equation == "forward-marginal"] == [1e-10]
-    assert len(json.loads((ledger_folder / "cpu.json").read_text())) == 2
-
-
-def test_rows_of_another_library_version_do_not_count(ledger_folder, monkeypatch):
-    """After a change of the library an equation reads not measured until it runs again."""
-    _check()
-    prove("forward-marginal", _Proof(), mutants={"damaged": 1})
-    entry = next(e for e in entries() if e["id"] == "forward-marginal")
-    assert entry["status"] == "measured"
-    monkeypatch.setattr(ledger, "library_version", lambda: "another")
-    entry = next(e for e in entries() if e["id"] == "forward-marginal")
-    assert (entry["status"], entry["evidence"], entry["mutants"]) == ("not measured", [], [])
-    assert len(rows(current=False)) == 2
-    _check()
-    assert [row.library for row in rows(current=False)] == ["another"]
-
-
-@pytest.mark.parametrize("text", ["[", "{}x", '[{"id": 1}]', "3"])
-def test_a_foreign_or_truncated_file_is_named(ledger_folder, text):
-    """A file that does not hold rows raises with its name, and is not overwritten."""
-    ledger_folder.mkdir()
-    (ledger_folder / "cpu.json").write_text(text)
-    with pytest.raises(ValueError, match=r"cpu\.json must hold rows"):
-        rows()
-    with pytest.raises(ValueError, match=r"cpu\.json must hold rows"):
-        _check()
-    assert (ledger_folder / "cpu.json").read_text() == text
-
-
-class _Proof:
-    worlds = ("a world",)
-    count = 3
+    def __init__(self, survivor=None):
+        self.survivor = survivor
 
     def latex(self):
         return "x"
@@ -142,13 +49,236 @@ class _Proof:
     def refuses(self, expression):
         return 0.5 if expression else None
 
+    def slips(self):
+        if self.survivor:
+            raise Unproved(self.survivor)
+        return 17, ["x = x"]
+
+
+# check
+
+
+def test_a_check_writes_its_row_with_error_and_mutants(ledger_folder):
+    """The row holds the worst error, the tolerance, the dtype, the device and each mutant."""
+    _check(computed=double(1, 2 + 2e-13))
+    (row,) = json.loads((ledger_folder / "cpu.json").read_text())
+    assert row["equation"] == "forward-marginal"
+    assert row["error"] == pytest.approx(1e-13, rel=0.01)  # relative to the expected value 2
+    assert (row["dtype"], row["device"]) == ("float64", "cpu")
+    assert row["mutants"] == [
+        {"name": "sign", "error": 2.0, "margin": 1e-12},
+        {"name": "a little more", "error": 0.1, "margin": 1e-12},
+    ]
+    entry = next(e for e in entries() if e["id"] == "forward-marginal")
+    assert [m["times"] for m in entry["mutants"]] == pytest.approx([2e12, 1e11])
+
+
+def test_routes_that_disagree_are_refused_and_leave_no_row(ledger_folder):
+    """A difference beyond the tolerance raises and writes nothing; numbers are compared as such."""
+    with pytest.raises(Refuted, match="exceeds"):
+        _check(computed=double(1.1, 2))
+    with pytest.raises(Refuted, match="exceeds"):
+        _check(computed=0.1 + 1e-9, expected=0.1, mutants={"more": 0.1001})
+    assert not ledger_folder.exists()
+
+
+def test_a_mutant_that_passes_is_refused():
+    """A check that its damaged formula passes too has no force, and raises."""
+    with pytest.raises(Refuted, match="no force"):
+        _check(mutants={"same": double(1, 2)})
+
+
+NAN, INFINITY = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "match"),
+    [
+        ({"mutants": {"bad": double(NAN, 2)}}, ValueError, r"mutants\['bad'\] must hold finite"),
+        ({"mutants": {"bad": double(INFINITY, 2)}}, ValueError, r"mutants\['bad'\] must hold"),
+        ({"mutants": {"bad": double(1, 2, 3)}}, ValueError, r"'bad'\] must have the shape"),
+        ({"mutants": {}}, ValueError, "mutants must name"),
+        ({"computed": double(NAN, 2)}, ValueError, "computed must hold finite numbers, got NaN"),
+        ({"expected": double(INFINITY, 2)}, ValueError, "expected must hold finite numbers"),
+        (
+            {"computed": double(INFINITY), "expected": double(INFINITY)},
+            ValueError,
+            "computed must hold finite",
+        ),
+        ({"computed": 1 + 5j, "expected": 1.0}, TypeError, "computed must be a tensor or"),
+        ({"computed": double(1, 2) + 5j}, TypeError, r"computed must be real, got torch.complex"),
+        ({"computed": double(), "expected": double()}, ValueError, "got an empty tensor"),
+        ({"computed": torch.tensor([1, 2**53 + 1])}, ValueError, "computed must hold numbers that"),
+        ({"computed": "1"}, TypeError, "computed must be a tensor or a number"),
+        ({"expected": double(1)}, ValueError, "computed and expected must have one shape"),
+        ({"tolerance": -1e-9}, ValueError, "tolerance must be positive, got -1e-09"),
+        ({"tolerance": 0.0}, ValueError, "tolerance must be positive"),
+        ({"tolerance": NAN}, ValueError, "tolerance must hold finite numbers, got NaN"),
+        ({"tolerance": INFINITY}, ValueError, "tolerance must hold finite"),
+        ({"tolerance": 1e3}, ValueError, r"tolerance must be below the numbers .*largest 2\)"),
+        ({"tolerance": 1.0}, ValueError, "tolerance must be below the numbers"),
+        ({"tolerance": None}, ValueError, "exactly one of tolerance and standard_error"),
+        ({"standard_error": 0.1}, ValueError, "exactly one of tolerance and standard_error"),
+        *(
+            ({"tolerance": None, "standard_error": bad}, ValueError, "standard_error must")
+            for bad in (0.0, -0.1, NAN, INFINITY, double(0.1, 0.0))
+        ),
+        (
+            {"tolerance": None, "standard_error": 0.4},
+            ValueError,
+            "it allows an error of 2",
+        ),
+    ],
+)
+def test_what_a_check_cannot_judge_is_refused(ledger_folder, changes, error, match):
+    """Each bad argument is named, with what came, and leaves no row."""
+    with pytest.raises(error, match=match):
+        _check(**changes)
+    assert not ledger_folder.exists()
+
+
+def test_unknown_equations_are_refused():
+    """Only equations of the table have rows."""
+    with pytest.raises(ValueError, match="no-such-equation"):
+        check("no-such-equation", "r", 1.0, 2.0, tolerance=0.1, mutants={"a": 2.0})
+
+
+def test_a_value_is_no_route_to_itself():
+    """The same object, a view of it and its copy by NumPy's bridge are not a second route."""
+    x = double(1, 2)
+    for same in (x, x.view(2), x[:], x.detach(), torch.from_numpy(x.numpy())):
+        with pytest.raises(ValueError, match="expected must come from another route"):
+            _check(computed=x, expected=same)
+    assert _check(computed=x, expected=x.clone())
+
+
+def test_one_mutant_must_be_a_near_miss():
+    """A check that refuses only what is far away is not known to see a small slip."""
+    with pytest.raises(ValueError, match=r"near miss, which errs by less than 0\.2 .*than 0\.3"):
+        _check(mutants={"far": double(1.3, 2), "farther": double(9, 9)})
+    assert _check(mutants={"near": double(1.19, 2), "far": double(9, 9)})
+
+
+def test_a_quantity_that_vanishes_is_measured_in_units_of_one():
+    """Where the expected value is 0 everywhere, a near miss errs by less than 0.1."""
+    zero = {"computed": double(0, 0), "expected": double(0, 0)}
+    assert _check(**zero, mutants={"near": double(0, 0.09)})
+    with pytest.raises(ValueError, match=r"errs by less than 0\.1"):
+        _check(**zero, mutants={"far": double(0, 0.11)})
+
+
+def test_tolerances_may_differ_by_element():
+    """Each element is held to its own standard error, and the worst ratio is kept."""
+    limit = double(1e-3, 0.5)
+    row = _check(computed=double(1.0005, 2.2), tolerance=limit, mutants={"first": double(1.01, 2)})
+    assert (row.error, row.tolerance) == (5e-4, 1e-3)
+    assert row.mutants == [{"name": "first", "error": 0.01, "margin": 1e-3}]
+    with pytest.raises(Refuted):
+        _check(computed=double(1.5, 2), tolerance=limit)
+
+
+def test_a_standard_error_allows_five_of_itself_in_absolute_size():
+    """Far from zero a Monte Carlo route is still held to its own error, not to a relative one."""
+    far = {"expected": double(100, 2), "tolerance": None, "mutants": {"more": double(101, 2)}}
+    near = double(100.049, 2)
+    row = _check(computed=near, standard_error=0.01, because="of a mean", **far)
+    assert (row.error, row.tolerance) == (0.049, 0.05)
+    assert row.because == "5 standard errors of a mean"
+    with pytest.raises(Refuted, match="exceeds"):
+        _check(computed=near + 0.01, standard_error=0.01, **far)
+
+
+def test_whole_numbers_and_bits_are_numbers():
+    """Counts and truth values are compared as they are."""
+    row = _check(
+        computed=torch.tensor([10, 20]), expected=torch.tensor([10, 20]),
+        mutants={"one more": torch.tensor([10, 21])},
+    )  # fmt: skip
+    assert (row.dtype, row.error) == ("int64", 0.0)
+
+
+# prove
+
+
+def test_only_derivations_are_proofs(ledger_folder):
+    """An object that merely looks like a derivation is no proof."""
+
+    class Impostor:
+        worlds, count, claim = ["a world"], 3, {"T": [2]}
+        latex, refuses, slips = (lambda self, *x: 0.5,) * 3
+
+    with pytest.raises(TypeError, match=r"derivation must be a Derivation .* got Impostor"):
+        prove("forward-marginal", Impostor(), mutants={"damaged": 1})
+    assert not ledger_folder.exists()
+
 
 def test_a_proof_needs_mutants_that_differ():
-    """The damaged formula equal to the proved one raises; the row counts the steps."""
+    """The damaged formula equal to the proved one raises; the row tells what was proved."""
     with pytest.raises(Refuted, match="equals the proved formula"):
-        prove("forward-marginal", _Proof(), mutants={"same": 0})
-    row = prove("forward-marginal", _Proof(), mutants={"damaged": 1})
+        prove("forward-marginal", Proved(), mutants={"same": 0})
+    row = prove("forward-marginal", Proved(), mutants={"damaged": 1})
     assert (row.kind, row.steps, row.worlds) == ("proof", 3, ["a world"])
+    assert row.claim == {"T": [2, 3], "kernels": ["Gaussian"]}
+    assert row.slips == {"refused": 17, "equal": ["x = x"]}
+
+
+def test_a_slip_that_survives_is_no_proof(ledger_folder):
+    """When a damage made by machine is not refused, nothing is written."""
+    with pytest.raises(Unproved, match="beta_2 for beta_1"):
+        prove("forward-marginal", Proved("beta_2 for beta_1"), mutants={"damaged": 1})
+    assert not ledger_folder.exists()
+
+
+# rows
+
+
+def test_a_row_measured_again_replaces_the_old_one(ledger_folder):
+    """One row for each equation, route and dtype; other rows stay."""
+    _check()
+    _check(tolerance=1e-10)
+    check("stationarity", "other", 1.0, 1.0 + 1e-12, tolerance=1e-9, mutants={"a": 1.05})
+    assert [row.tolerance for row in rows() if row.equation == "forward-marginal"] == [1e-10]
+    assert len(json.loads((ledger_folder / "cpu.json").read_text())) == 2
+
+
+def test_an_equation_is_measured_with_a_proof_and_a_check():
+    """Either alone leaves it open, and the status says what is missing."""
+
+    def status():
+        return next(e["status"] for e in entries() if e["id"] == "forward-marginal")
+
+    assert status() == "not measured: no proof and no check on record"
+    _check()
+    assert status() == "not measured: no proof on record"
+    prove("forward-marginal", Proved(), mutants={"damaged": 1})
+    assert status() == "measured"
+
+
+@pytest.mark.parametrize("text", ["[", "{}x", "{}", '[{"id": 1}]', "3", "\xff"])
+def test_a_foreign_or_truncated_file_is_named(ledger_folder, text):
+    """A file that does not hold rows is named, and is not overwritten."""
+    ledger_folder.mkdir()
+    (ledger_folder / "cpu.json").write_text(text, encoding="latin1")
+    (verdict,) = verdicts()
+    assert str(verdict).startswith("cpu.json must be a list of rows")
+    assert all("cpu.json must be" in entry["status"] for entry in entries())
+    with pytest.raises(ValueError, match=r"cpu\.json must be a list of rows"):
+        _check()
+    assert (ledger_folder / "cpu.json").read_text(encoding="latin1") == text
+
+
+def test_a_row_prints_as_one_quiet_line():
+    """What a cell shows under a check is short, and safe in HTML."""
+    row = _check(mutants={"a <b> slip": double(1.1, 2)})
+    assert str(row) == (
+        "forward-marginal: a route, error 0.0e+00 ≤ 1.0e-12, 1 damaged formula refused"
+    )
+    proof = prove("forward-marginal", Proved(), mutants={"damaged": 1})
+    assert str(proof) == "forward-marginal: 3 steps proved, 18 damaged formulas refused"
+    assert proof._repr_html_() == f'<p class="dpm-row">✓ {proof}</p>'
+
+
+# tables
 
 
 def test_the_ledger_lists_every_equation_once():
@@ -173,6 +303,7 @@ def test_every_number_of_the_notes_and_of_the_paper_is_claimed():
 def test_rounding_follows_the_dtype():
     """The tolerance is a number of machine epsilons."""
     assert rounding(torch.float32, 3) == 3 * torch.finfo(torch.float32).eps
+    assert math.isclose(rounding(torch.float64, 1), 2**-52)
 
 
 def test_the_table_of_symbols_has_a_row_for_each():

@@ -138,13 +138,22 @@ def test_each_equation_stands_once_and_on_its_page():
     assert set(found) == expected, "missing, unknown, or not where dpm_lib.evidence.equations says"
 
 
+def references(page):
+    """The labels of the equations that a page refers to."""
+    return set(re.findall(r"\{eq\}`(?:[^`<]*<)?([\w-]+)>?`", prose(page)))
+
+
 @pytest.mark.parametrize("page", ALL)
 def test_references_to_equations_exist(page):
     everything = "\n".join(prose(other) for other in ALL)
     labels = set(re.findall(r"\$\$ *\(([\w-]+)\)", everything))
     labels |= set(re.findall(r"^:label: *([\w-]+)", everything, re.M)) | set(EQUATIONS)
-    used = re.findall(r"\{eq\}`(?:[^`<]*<)?([\w-]+)>?`", prose(page))
-    assert set(used) <= labels
+    assert references(page) <= labels
+
+
+def test_each_equation_is_referred_to():
+    used = set().union(*map(references, ALL))
+    assert not set(EQUATIONS) - used, "referred to nowhere: write {eq} on some page"
 
 
 # symbols

@@ -4,6 +4,7 @@ import jupytext
 import papermill
 
 from book_ext import house
+from dpm_lib.evidence import ledger
 
 
 def test_chapter_in_single_precision_with_another_seed(tmp_path, monkeypatch):
@@ -18,4 +19,8 @@ def test_chapter_in_single_precision_with_another_seed(tmp_path, monkeypatch):
     )
     injected = [c for c in done.cells if "injected-parameters" in c.metadata.get("tags", [])]
     assert "float32" in injected[0].source
-    assert '"dtype": "float32"' in (tmp_path / "cpu.json").read_text(encoding="utf8")
+    judged = ledger.verdicts()
+    assert judged
+    assert {verdict.fault for verdict in judged} == {""}
+    assert {verdict.stale for verdict in judged} == {"made with other parameters (seed=1)"}
+    assert {v.row.dtype for v in judged} == {"float32", "exact"}

@@ -7,36 +7,26 @@ purpose, and raise unless every mutant is refused: a check that cannot fail is w
 
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from dpm_lib.evidence import ledger, provenance
 from dpm_lib.evidence.equations import EQUATIONS
-from dpm_lib.evidence.ledger import Row, write
+from dpm_lib.evidence.row import Row
 
 __all__ = ["Refuted", "check", "prove", "rounding"]
 
 Z = 5
 """How many standard errors a Monte Carlo route may be off: by chance once in 2 million checks."""
 
+NEAR = 0.1
+"""Part of a quantity by which the nearest mutant of a check may err, at most."""
+
 
 class Refuted(AssertionError):
     """Two routes disagree, or a damaged formula was not refused."""
-
-
-class Proof(Protocol):
-    """What :func:`prove` asks of a derivation (the symbolic room provides it)."""
-
-    worlds: list[str]
-    count: int
-
-    def latex(self) -> str:
-        """The derivation as one aligned block."""
-
-    def refuses(self, expression: Any) -> float | None:
-        """By how much a damaged last line differs from the proved one; None if it does not."""
 
 
 def rounding(dtype: torch.dtype, operations: float) -> float:
@@ -63,7 +53,10 @@ def check(
 
     Against a ``tolerance`` the error is :math:`|c - e| / \max(1, |e|)`; against the
     ``standard_error`` of a Monte Carlo route it is :math:`|c - e|`, and 5 standard errors are
-    allowed.  Both are taken elementwise; the row keeps the worst case.
+    allowed.  Both are taken elementwise in float64; the row keeps the worst case.
+
+    At least one mutant must be a near miss, which errs by less than a tenth of the quantity,
+    :math:`\max|m - e| < \max|e| / 10`.  A quantity that is 0 everywhere is measured in units of 1.
 
     Args:
         equation: id of the equation that is checked.
@@ -77,64 +70,104 @@ def check(
 
     Raises:
         Refuted: the routes disagree, or a mutant is within the tolerance.
-        ValueError: the equation is unknown, no mutant is given, the shapes differ, or not exactly
-            one of tolerance and standard_error is given.
+        ValueError: the equation is unknown; no mutant is given, or none that is a near miss; the
+            shapes differ; a value is empty or not finite; both routes share their memory; not
+            exactly one of tolerance and standard_error is given, or it is not positive, or it
+            allows an error as large as the numbers.
+        TypeError: a value is not a real number or a tensor of real numbers.
     """
     _known(equation, mutants)
-    value = torch.as_tensor(computed).detach()
-    truth = torch.as_tensor(expected, device=value.device).detach()
+    value, truth = _numbers("computed", computed), _numbers("expected", expected)
     if value.shape != truth.shape:
         raise ValueError(
             f"computed and expected must have one shape, got {tuple(value.shape)} "
             f"and {tuple(truth.shape)}"
         )
+    if computed is expected or _share(computed, expected):
+        raise ValueError("expected must come from another route than computed, got the same value")
+    size = truth.abs().max().item()
     if tolerance is not None and standard_error is None:
-        limit, scale = torch.as_tensor(tolerance), truth.double().abs().clamp(min=1.0)
+        scale = truth.abs().clamp(min=1.0)
+        limit = _allowed("tolerance", tolerance, truth)
     elif standard_error is not None and tolerance is None:
-        limit, scale = Z * torch.as_tensor(standard_error), torch.ones_like(truth).double()
+        scale = torch.ones_like(truth)
+        limit = Z * _allowed("standard_error", standard_error, truth)
         because = f"{Z} standard errors {because}".strip()
     else:
         raise ValueError("exactly one of tolerance and standard_error must be given")
-    limit = limit.to(value.device).detach()
-    error, allowed = _worst(value, truth, scale, limit)
+    if 0 < size <= (widest := (limit * scale).max().item()):
+        raise ValueError(
+            f"tolerance must be below the numbers it is for (largest {size:.3g}), "
+            f"it allows an error of {widest:.3g}"
+        )
+    error, allowed = _worst((value - truth).abs() / scale, limit)
     if not error <= allowed:
         raise Refuted(f"{equation}, {route}: error {error:.3e} exceeds {allowed:.3e} ({because})")
-    refused = []
+    refused, nearest = [], float("inf")
     for name, mutant in mutants.items():
-        damaged = torch.as_tensor(mutant, device=value.device)
-        damage, margin = _worst(damaged, truth, scale, limit)
-        if damage <= margin:
+        away = (_numbers(f"mutants[{name!r}]", mutant, truth.shape) - truth).abs()
+        nearest = min(nearest, away.max().item())
+        damage, margin = map(_short, _worst(away / scale, limit))
+        if not damage > margin:
             raise Refuted(
                 f"{equation}, {route}: the mutant {name!r} passes (error {damage:.3e}, "
                 f"tolerance {margin:.3e}), so the check has no force"
             )
-        refused.append({"name": name, "error": _short(damage)})
-    row = Row(equation, "evidence", route, _short(error), _short(allowed), because, mutants=refused)
-    return write(row.measured_on(value))
+        refused.append({"name": name, "error": damage, "margin": margin})
+    if not nearest < NEAR * (size or 1.0):
+        raise ValueError(
+            f"mutants must hold a near miss, which errs by less than {NEAR * (size or 1.0):.3g} "
+            f"(a tenth of the quantity), got none nearer than {nearest:.3g}"
+        )
+    device, dtype = _place(computed)
+    row = Row(
+        equation, "evidence", route, _short(error), _short(allowed), because, refused,
+        steps=0, worlds=[], claim={}, slips={}, device=device, dtype=dtype, **provenance.made(),
+    )  # fmt: skip
+    return ledger.keep(row)
 
 
-def prove(equation: str, derivation: Proof, *, mutants: Mapping[str, Any]) -> Row:
+def prove(equation: str, derivation: Any, *, mutants: Mapping[str, Any]) -> Row:
     """Record a derivation as the proof of an equation and publish its formula on the page.
+
+    Every line is damaged by machine in every one-slip way, and each damage must be refused or
+    shown to be an equal formula; the row counts them.
 
     Args:
         equation: id of the equation that is proved.
-        derivation: an object of :mod:`dpm_lib.symbolic`, whose steps were checked when it was made.
+        derivation: a Derivation or an Induction of :mod:`dpm_lib.symbolic`, whose steps were
+            checked when it was made.
         mutants: name to damaged last line; each must differ from the proved one.
 
     Raises:
         Refuted: a mutant cannot be told from the proved formula.
+        dpm_lib.symbolic.Unproved: a slip made by machine survives.
+        TypeError: the derivation is none of :mod:`dpm_lib.symbolic`.
         ValueError: the equation is unknown or no mutant is given.
     """
+    from dpm_lib.symbolic import Derivation, Induction
+
     _known(equation, mutants)
+    if not isinstance(derivation, Derivation | Induction):
+        raise TypeError(
+            "derivation must be a Derivation or an Induction of dpm_lib.symbolic, "
+            f"got {type(derivation).__name__}"
+        )
     refused = []
     for name, expression in mutants.items():
         damage = derivation.refuses(expression)
         if damage is None:
             raise Refuted(f"{equation}: the mutant {name!r} equals the proved formula")
-        refused.append({"name": name, "error": _short(damage)})
+        refused.append({"name": name, "error": _short(damage), "margin": 0.0})
+    slips, equal = derivation.slips()
+    row = Row(
+        equation, "proof", "derivation", 0.0, 0.0, "exact", refused,
+        steps=derivation.count, worlds=list(derivation.worlds), claim=dict(derivation.claim),
+        slips={"refused": slips, "equal": list(equal)}, device="cpu", dtype="exact",
+        **provenance.made(),
+    )  # fmt: skip
     _publish(equation, derivation.latex())
-    proof = Row(equation, "proof", "derivation", 0.0, 0.0, "exact", mutants=refused)
-    return write(replace(proof, steps=derivation.count, worlds=list(derivation.worlds)))
+    return ledger.keep(row)
 
 
 def _known(equation: str, mutants: Mapping[str, Any]) -> None:
@@ -144,17 +177,62 @@ def _known(equation: str, mutants: Mapping[str, Any]) -> None:
         raise ValueError(f"mutants must name at least one damaged formula of {equation!r}")
 
 
-def _worst(value: Tensor, truth: Tensor, scale: Tensor, limit: Tensor) -> tuple[float, float]:
-    error = (value.double() - truth.double()).abs() / scale
-    error = torch.where(value == truth, 0.0, error).nan_to_num(nan=float("inf"))
-    allowed = limit.double().expand_as(error)
-    worst = (error / allowed.clamp(min=1e-300)).argmax()
+def _numbers(name: str, given: Any, shape: torch.Size | None = None) -> Tensor:
+    """The given numbers in float64, if they are real, finite and exact there."""
+    if isinstance(given, Tensor):
+        exact = given.detach().cpu()
+    elif isinstance(given, float) or (isinstance(given, int) and abs(given) <= 2**53):
+        exact = torch.tensor(given, dtype=torch.float64)
+    else:
+        raise TypeError(f"{name} must be a tensor or a number that float64 holds, got {given!r}")
+    if exact.is_complex():
+        raise TypeError(f"{name} must be real, got {exact.dtype}")
+    numbers = exact.double()
+    if not numbers.numel() or not numbers.isfinite().all():
+        what = "an empty tensor" if not numbers.numel() else "NaN or an infinity"
+        raise ValueError(f"{name} must hold finite numbers, got {what}")
+    if not torch.equal(numbers.to(exact.dtype), exact):
+        raise ValueError(f"{name} must hold numbers that float64 can hold, got larger integers")
+    try:
+        return numbers if shape is None else numbers.expand(shape)
+    except RuntimeError:
+        raise ValueError(
+            f"{name} must have the shape of expected, {tuple(shape or ())}, "
+            f"got {tuple(numbers.shape)}"
+        ) from None
+
+
+def _allowed(name: str, given: Tensor | float, truth: Tensor) -> Tensor:
+    numbers = _numbers(name, given, truth.shape)
+    if not (numbers > 0).all():
+        raise ValueError(f"{name} must be positive, got {numbers.min().item():.3g}")
+    return numbers
+
+
+def _share(a: Any, b: Any) -> bool:
+    """Whether two tensors lie in one piece of memory."""
+    if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
+        return False
+    return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
+
+
+def _place(value: Tensor | float) -> tuple[str, str]:
+    """Name of the device and of the dtype of what was measured."""
+    if not isinstance(value, Tensor):
+        return "cpu", "float64"
+    cuda = value.device.type == "cuda"
+    device = torch.cuda.get_device_name(value.device) if cuda else value.device.type
+    return device, str(value.dtype).removeprefix("torch.")
+
+
+def _worst(error: Tensor, allowed: Tensor) -> tuple[float, float]:
+    worst = (error / allowed).argmax()
     return error.flatten()[worst].item(), allowed.flatten()[worst].item()
 
 
 def _short(x: float) -> float:
-    """Three digits; what is not finite becomes the largest number, because JSON has no infinity."""
-    return min(float(f"{x:.2e}"), sys.float_info.max)
+    """Three digits."""
+    return float(f"{x:.2e}")
 
 
 def _publish(equation: str, latex: str) -> None:

@@ -86,6 +86,11 @@ TRAINING = tuple(
     f"learning.{room}" for room in ("data", "networks", "training", "evaluation", "recipes")
 )
 
+EVIDENCE = tuple(
+    f"evidence.{room}"
+    for room in ("equations", "checks", "row", "provenance", "storage", "usage", "ledger")
+)
+
 PAGES: dict[str, tuple[str, ...]] = {
     "notation": ("evidence.notation",),
     "kernels": ("kernels", "schedules"),
@@ -98,6 +103,6 @@ PAGES: dict[str, tuple[str, ...]] = {
     "closed_forms": ("bounds", "kernels", "exact"),
     "swiss_roll": TRAINING,
     "digits": TRAINING,
-    "ledger": ("evidence.ledger", "evidence.checks", "evidence.equations"),
+    "ledger": EVIDENCE,
 }
 """Which page explains which room of the library, where the names alone do not say it."""

@@ -1,201 +1,181 @@
-"""The ledger: one row for each proof and each check, kept in a file for each device.
+"""The ledger: every row on file is judged, then joined with the table of equations.
 
-A row carries a hash of the library it was measured with.  When the library changes, the row no
-longer counts until it is measured again.  :func:`entries` joins the rows with the table of
-equations; passports, the ledger page and ``dpm equations`` show nothing else.
+Passports, the ledger page and ``dpm equations`` show what :func:`entries` gives and nothing else.
 """
 
-import hashlib
-import html
-import importlib
-import inspect
-import json
-import os
-import pkgutil
+import contextlib
 import re
-from dataclasses import asdict, dataclass, field, replace
-from functools import cache
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from filelock import FileLock
-from torch import Tensor
+from dpm_lib.evidence import provenance, storage
+from dpm_lib.evidence.equations import EQUATIONS, Equation
+from dpm_lib.evidence.row import Row, parse, seal
+from dpm_lib.evidence.usage import functions
 
-from dpm_lib.evidence.equations import EQUATIONS
-
-__all__ = ["Row", "entries", "folder", "implementations", "library_version", "rows", "write"]
-
-PACKAGE = Path(__file__).resolve().parents[1]
+__all__ = ["Verdict", "entries", "keep", "rows", "verdicts"]
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row of the ledger."""
+class Verdict:
+    """A row on file, and why it does not count.
 
-    equation: str
-    kind: str
-    route: str
-    error: float
-    tolerance: float
-    because: str
-    steps: int = 0
-    worlds: list[str] = field(default_factory=list)
-    mutants: list[dict[str, Any]] = field(default_factory=list)
-    device: str = "cpu"
-    dtype: str = "exact"
-    library: str = ""
-    torch: str = ""
+    Attributes:
+        file: where the row stands.
+        equation: as the row says; empty if the whole file cannot be read.
+        route: as the row says.
+        fault: what is wrong with the row or with the file; empty if it is valid.
+        stale: why a valid row does not count any more; empty if it does.
+        row: the row, if it is valid.
+    """
 
-    def measured_on(self, value: Tensor) -> "Row":
-        """The row with the dtype and the device of what was measured."""
-        device, dtype = value.device, str(value.dtype).removeprefix("torch.")
-        name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-        return replace(self, device=name, dtype=dtype)
+    file: str
+    equation: str = ""
+    route: str = ""
+    fault: str = ""
+    stale: str = ""
+    row: Row | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether the row stands in the ledger."""
+        return self.row is not None and not self.stale
 
     def __str__(self) -> str:
-        if self.kind == "proof":
-            steps = "1 step" if self.steps == 1 else f"{self.steps} steps"
-            text = f"{self.equation}: {steps} proved in {', '.join(self.worlds)}"
-        else:
-            text = (
-                f"{self.equation}: {self.route}: error {self.error:.1e} within "
-                f"{self.tolerance:.1e} ({self.because}; {self.dtype}, {self.device})"
-            )
-        refused = ", ".join(f"{m['name']} ({m['error']:.1e})" for m in self.mutants)
-        return f"{text}; refused: {refused}"
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f'<p class="dpm-row">✓ {html.escape(str(self))}</p>'
+        if not self.equation:
+            return self.fault
+        return f"{self.equation}, {self.route} ({self.file}): {self.fault or self.stale}"
 
 
-@cache
-def library_version() -> str:
-    """Hash of the library's sources (12 hex digits): which version a row was measured with."""
-    digest = hashlib.sha256()
-    for path in sorted(PACKAGE.rglob("*.py")):
-        digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def folder() -> Path | None:
-    """Where rows are kept: ``$DPM_EVIDENCE``, else ``results/evidence`` beside the library.
-
-    None when neither exists (the library was installed without the book): nothing is written.
-    """
-    if "DPM_EVIDENCE" in os.environ:
-        return Path(os.environ["DPM_EVIDENCE"])
-    beside = PACKAGE.parent / "results" / "evidence"
-    return beside if beside.is_dir() else None
-
-
-def rows(current: bool = True) -> list[Row]:
-    """All rows on record, of every device; with ``current`` only those of this library version.
+def verdicts() -> list[Verdict]:
+    """Every row on file, of every device, with what speaks against it.
 
     Raises:
-        ValueError: a file does not hold rows, or is truncated.
+        ValueError: ``$DPM_EVIDENCE`` names no folder.
     """
-    where = folder()
-    found = [row for path in sorted(where.glob("*.json")) for row in _read(path)] if where else []
-    return [row for row in found if row.library == library_version() or not current]
+    where = storage.folder()
+    return [v for path in sorted(where.glob("*.json")) for v in _judge(path)] if where else []
 
 
-@cache
-def implementations() -> dict[str, list[str]]:
-    """Equation id to the public functions whose docstrings name it as ``:eq:`id```."""
-    found: dict[str, list[str]] = {}
-    root = importlib.import_module("dpm_lib")
-    for info in pkgutil.walk_packages(root.__path__, "dpm_lib."):
-        if ".symbolic" in info.name or info.name.endswith((".cli", "__main__")):
-            continue
-        module = importlib.import_module(info.name)
-        for name in getattr(module, "__all__", []):
-            thing = getattr(module, name)
-            if getattr(thing, "__module__", None) != info.name:
-                continue
-            members = [(name, thing)]
-            if inspect.isclass(thing):
-                members += [(f"{name}.{k}", v) for k, v in vars(thing).items() if k[0] != "_"]
-            for path, member in members:
-                for key in re.findall(r":eq:`([a-z-]+)`", inspect.getdoc(member) or ""):
-                    names = found.setdefault(key, []) if key in EQUATIONS else []
-                    if f"{info.name}.{path}" not in names:
-                        names.append(f"{info.name}.{path}")
-    return found
+def rows() -> list[Row]:
+    """The rows that count: valid, of this library, made by the book's own cells and tests.
+
+    Raises:
+        ValueError: ``$DPM_EVIDENCE`` names no folder.
+    """
+    return [v.row for v in verdicts() if v.row and v.counts]
 
 
 def entries() -> list[dict[str, Any]]:
     """One entry for each equation, with its proof, its evidence and its refused mutants.
 
-    ``function`` is the first function that implements it, ``functions`` are all of them.
+    ``status`` is ``"measured"`` or says why it is not; ``function`` is the first of the
+    ``functions`` that implement the equation and are called in the book.
+
+    Raises:
+        ValueError: ``$DPM_EVIDENCE`` names no folder.
     """
-    current = rows()
-    found = []
-    for e in EQUATIONS.values():
-        mine = [row for row in current if row.equation == e.id]
-        proof = next((row for row in mine if row.kind == "proof"), None)
-        evidence = [row for row in mine if row.kind == "evidence"]
-        functions = implementations().get(e.id, [])
-        found.append(
-            {
-                "id": e.id,
-                "title": e.title,
-                "paper": list(e.paper),
-                "notes": list(e.notes),
-                "page": e.page,
-                "function": next(iter(functions), None),
-                "functions": functions,
-                "status": "measured" if proof and evidence else "not measured",
-                "proof": {"worlds": proof.worlds, "steps": proof.steps} if proof else None,
-                "evidence": [
-                    {
-                        key: getattr(row, key)
-                        for key in ("route", "error", "tolerance", "because", "device", "dtype")
-                    }
-                    for row in evidence
-                ],
-                "mutants": [{**m, "route": row.route} for row in mine for m in row.mutants],
-                "library": library_version(),
-            }
-        )
-    return found
+    judged, used, version = verdicts(), functions(), provenance.library_version()
+    return [_entry(e, judged, used[e.id], version) for e in EQUATIONS.values()]
 
 
-def write(row: Row) -> Row:
-    """Stamp a row with the library's version and put it in the file of its device.
+def keep(row: Row) -> Row:
+    """Seal a row and put it in the file of its device.
 
-    It replaces the row of the same equation, kind, route and dtype; rows of other versions of the
-    library leave the file.  The file is replaced whole, under a lock.
+    It replaces the row of the same equation, kind, route, dtype and parameters.  Rows that are
+    damaged, or whose check stands in the book no longer, leave the file.
+
+    Raises:
+        ValueError: the file is not a list of rows, or ``$DPM_EVIDENCE`` names no folder.
+        TimeoutError: another program holds the lock of the file.
     """
-    row = replace(row, library=library_version(), torch=torch.__version__)
-    where = folder()
+    row = replace(row, seal=seal(row))
+    where = storage.folder()
     if where is None:
         return row
-    where.mkdir(parents=True, exist_ok=True)
     path = where / (re.sub(r"[^a-z0-9]+", "-", row.device.lower()) + ".json")
-    with FileLock(f"{path}.lock"):
-        kept = [
-            old
-            for old in (_read(path) if path.exists() else [])
-            if old.library == row.library and _key(old) != _key(row)
-        ]
-        table = [asdict(each) for each in sorted([*kept, row], key=_key)]
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
-        part.replace(path)
+    with storage.locked(path):
+        old = _valid(storage.read(path)) if path.exists() else []
+        table = {_key(each): each for each in [*old, row]}
+        known = provenance.known()
+        kept = [asdict(table[key]) for key in sorted(table) if table[key].cell in known]
+        storage.write(path, kept)
     return row
 
 
-def _key(row: Row) -> tuple[str, ...]:
-    return row.equation, row.kind, row.route, row.dtype
+def _valid(table: list[dict[str, Any]]) -> list[Row]:
+    found = []
+    for data in table:
+        with contextlib.suppress(ValueError):
+            found.append(parse(data))
+    return found
 
 
-def _read(path: Path) -> list[Row]:
+def _judge(path: Path) -> list[Verdict]:
     try:
-        return [Row(**row) for row in json.loads(path.read_text(encoding="utf8"))]
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"{path.name} must hold rows of evidence as this library writes them: {error}"
-        ) from error
+        table = storage.read(path)
+    except ValueError as error:
+        return [Verdict(path.name, fault=str(error))]
+    sources, cells = provenance.today(), provenance.known()
+    found = []
+    for data in table:
+        name = (path.name, data["equation"], data["route"])
+        try:
+            row = parse(data)
+        except ValueError as error:
+            found.append(Verdict(*name, fault=str(error)))
+        else:
+            found.append(Verdict(*name, stale=provenance.stale(row, sources, cells), row=row))
+    return found
+
+
+def _entry(e: Equation, judged: list[Verdict], used: list[str], version: str) -> dict[str, Any]:
+    mine = [v for v in judged if v.equation == e.id]
+    counting = [v.row for v in mine if v.row and v.counts]
+    proof = next((row for row in counting if row.kind == "proof"), None)
+    evidence = [row for row in counting if row.kind == "evidence"]
+    return {
+        "id": e.id,
+        "title": e.title,
+        "paper": list(e.paper),
+        "notes": list(e.notes),
+        "page": e.page,
+        "function": next(iter(used), None),
+        "functions": used,
+        "status": _status(mine, proof, evidence, [v for v in judged if not v.equation]),
+        "proof": {k: getattr(proof, k) for k in PROOF} if proof else None,
+        "evidence": [{k: getattr(row, k) for k in EVIDENCE} for row in evidence],
+        "mutants": [
+            {**m, "times": m["error"] / m["margin"] if m["margin"] else None, "route": row.route}
+            for row in counting
+            for m in row.mutants
+        ],
+        "library": version,
+    }
+
+
+PROOF = ("worlds", "steps", "claim", "slips", "versions")
+EVIDENCE = ("route", "error", "tolerance", "because", "device", "dtype", "versions")
+
+
+def _status(
+    mine: list[Verdict], proof: Row | None, evidence: list[Row], broken: list[Verdict]
+) -> str:
+    if damaged := next((v for v in mine if v.fault), None):
+        return f"not measured: {damaged}"
+    missing = {
+        kind: word
+        for kind, word, found in (("proof", "proof", proof), ("evidence", "check", evidence))
+        if not found
+    }
+    if not missing:
+        return "measured"
+    reasons = [v.stale for v in mine if v.row and v.row.kind in missing] + [str(v) for v in broken]
+    none = f"no {' and no '.join(missing.values())} on record"
+    return f"not measured: {next(iter(reasons), none)}"
+
+
+def _key(row: Row) -> tuple[str, ...]:
+    own = {k: v for k, v in row.parameters.items() if k not in provenance.ELSEWHERE}
+    return row.equation, row.kind, row.route, row.dtype, repr(sorted(own.items()))

@@ -3,6 +3,7 @@ r""":math:`K` and :math:`K - L_{null}` on held-out data, in bits, with their sta
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,13 +13,14 @@ import torch
 from torch import Tensor
 
 from dpm_lib.bounds import bound
-from dpm_lib.evidence.ledger import library_version
+from dpm_lib.evidence.provenance import library_version
+from dpm_lib.evidence.storage import RESULTS, locked, replace_file
 from dpm_lib.likelihood import bits, null_log_likelihood
 from dpm_lib.reverse import ReverseProcess
 
 __all__ = ["evaluate", "record", "recorded"]
 
-EXPERIMENTS = Path(__file__).resolve().parents[2] / "results" / "experiments"
+EXPERIMENTS = RESULTS / "experiments"
 
 
 @torch.no_grad()
@@ -74,12 +76,13 @@ def record(
     """Write the records of an experiment to ``<folder>/<name>.json``, all or nothing.
 
     Args:
-        name: of the experiment.
+        name: of the experiment, without a folder.
         runs: one record for each run, as :func:`evaluate` gives them, with the recipe added.
         folder: by default ``results/experiments`` beside the library.
 
     Raises:
-        ValueError: a record does not say what it measured.
+        ValueError: a record does not say what it measured, or the name is not a plain name.
+        TimeoutError: another program holds the lock of the file.
     """
     wanted = {
         "recipe", "K", "K_minus_L_null", "unit", "standard_error", "n", "T", "seed", "device",
@@ -88,11 +91,9 @@ def record(
     for run in runs:
         if missing := wanted - set(run):
             raise ValueError(f"runs must give {sorted(wanted)}, one lacks {sorted(missing)}")
-    path = Path(folder or EXPERIMENTS) / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(list(runs), indent=1) + "\n", encoding="utf8")
-    part.replace(path)
+    path = _file(name, folder)
+    with locked(path):
+        replace_file(path, json.dumps(list(runs), indent=1, allow_nan=False) + "\n")
     return path
 
 
@@ -100,6 +101,20 @@ def recorded(name: str, folder: str | os.PathLike[str] | None = None) -> list[di
     """Read the records that :func:`record` has written.
 
     Raises:
+        ValueError: the name is not a plain name, or the file does not hold records.
         FileNotFoundError: the experiment has not been recorded.
     """
-    return json.loads((Path(folder or EXPERIMENTS) / f"{name}.json").read_text(encoding="utf8"))
+    path = _file(name, folder)
+    try:
+        runs = json.loads(path.read_text(encoding="utf8"))
+    except ValueError as error:
+        raise ValueError(f"{path.name} must be a list of records: {error}") from error
+    if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
+        raise ValueError(f"{path.name} must be a list of records, it is something else")
+    return runs
+
+
+def _file(name: str, folder: str | os.PathLike[str] | None) -> Path:
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ValueError(f"name must be of letters, digits, '_', '-' and '.', got {name!r}")
+    return Path(folder or EXPERIMENTS) / f"{name}.json"

@@ -1,11 +1,11 @@
 r""":math:`\beta_1 \dots \beta_T, f_\mu, f_\Sigma` and an optimiser, by name: recorded experiments.
 
 The pages train short versions of these; :func:`run` trains a whole recipe and measures it on data
-that it has not seen.
+that it has not seen; :func:`run_all` does so for a whole experiment and keeps what is finished.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,14 +13,16 @@ import torch
 from torch import Tensor
 
 from dpm_lib import schedules
+from dpm_lib.evidence.provenance import library_version
+from dpm_lib.evidence.storage import locked
 from dpm_lib.kernels import GaussianKernel
-from dpm_lib.learning import data
+from dpm_lib.learning import data, evaluation
 from dpm_lib.learning.evaluation import evaluate
 from dpm_lib.learning.networks import MLPNetwork, RBFNetwork
 from dpm_lib.learning.training import Source, fit
 from dpm_lib.reverse import ReverseProcess
 
-__all__ = ["EXPERIMENTS", "RECIPES", "Recipe", "digits", "run", "swiss_roll"]
+__all__ = ["EXPERIMENTS", "RECIPES", "Recipe", "digits", "run", "run_all", "swiss_roll"]
 
 Parts = tuple[Source, Tensor | None, Tensor]
 """Where batches come from, data that were seen in training (if any), and held-out data."""
@@ -123,3 +125,48 @@ def run(name: str, *, seed: int, steps: int | None = None, device: str = "cpu") 
     result["second_moment"] = held_out.square().mean().item()
     result["settings"] = recipe.settings() | {"steps": steps}
     return result | {"seed": seed, "seconds": round(time.perf_counter() - begin, 1)}
+
+
+def run_all(name: str, *, seeds: int, device: str = "cpu") -> Iterator[dict[str, Any]]:
+    """Run an experiment in full, write its file and yield each record as it is finished.
+
+    Finished runs stand in ``<name>.part.json`` until all are; a later call of the same recipes,
+    seeds, steps, device and library does not run them again.
+
+    Args:
+        name: key of :data:`EXPERIMENTS`.
+        seeds: number of seeds of each recipe, from 0.
+        device: where to run.
+
+    Raises:
+        ValueError: the experiment is unknown, or the file of finished runs is something else.
+        OSError: the folder cannot be written to; nothing has been trained.
+    """
+    if name not in EXPERIMENTS:
+        raise ValueError(f"experiment must be one of {sorted(EXPERIMENTS)}, got {name!r}")
+    part = f"{name}.part"
+    where = (str(torch.empty(0, device=device).device), library_version())
+    plan = [(*each, seed, *where) for each in EXPERIMENTS[name] for seed in range(seeds)]
+    with locked(evaluation.EXPERIMENTS / part):
+        finished = {_plan(record): record for record in _unfinished(part)}
+        evaluation.record(part, list(finished.values()))
+        for key in plan:
+            if key not in finished:
+                recipe, steps, seed, *_ = key
+                finished[key] = run(recipe, seed=seed, steps=steps, device=device)
+                evaluation.record(part, list(finished.values()))
+            yield finished[key]
+        evaluation.record(name, [finished[key] for key in plan])
+        (evaluation.EXPERIMENTS / f"{part}.json").unlink()
+
+
+def _unfinished(part: str) -> list[dict[str, Any]]:
+    try:
+        return evaluation.recorded(part)
+    except FileNotFoundError:
+        return []
+
+
+def _plan(record: dict[str, Any]) -> tuple[Any, ...]:
+    named = [record.get(key) for key in ("seed", "device", "library")]
+    return record.get("recipe"), record.get("settings", {}).get("steps"), *named

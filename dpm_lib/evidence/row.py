@@ -1,0 +1,215 @@
+"""One row of evidence: its fields, its seal, and what makes it valid."""
+
+import hashlib
+import html
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from itertools import chain
+from typing import Any, get_origin, get_type_hints
+
+from dpm_lib.evidence.equations import EQUATIONS
+
+__all__ = ["Row", "in_words", "parse", "seal"]
+
+CLAIMS = {"T", "d", "states", "kernels"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One proof or one check, as it stands on file.
+
+    Attributes:
+        equation: id of the equation.
+        kind: ``"proof"`` or ``"evidence"``, a check.
+        route: the independent route in words; ``"derivation"`` for a proof.
+        error: of a check, largest relative to what is allowed.
+        tolerance: the error allowed there.
+        because: why that tolerance.
+        mutants: ``name``, ``error`` and ``margin``, the error it would have been allowed.
+        steps: of a proof, the lines that were checked.
+        worlds: of a proof, where each line was checked.
+        claim: of a proof, for which ``T``, ``d``, ``states`` and ``kernels``.
+        slips: of a proof, how many one-slip damages were ``refused``, and which are ``equal``.
+        device: name of the device of a check.
+        dtype: of a check; ``"exact"`` for a proof.
+        sources: module of the library to the hash of its code.
+        cell: hash of the cells or of the test that made the row.
+        parameters: of the page, as they were set.
+        versions: of ``python``, ``torch`` and ``sympy``.
+        seal: hash of all other fields.
+    """
+
+    equation: str
+    kind: str
+    route: str
+    error: float
+    tolerance: float
+    because: str
+    mutants: list[dict[str, Any]]
+    steps: int
+    worlds: list[str]
+    claim: dict[str, Any]
+    slips: dict[str, Any]
+    device: str
+    dtype: str
+    sources: dict[str, str]
+    cell: str
+    parameters: dict[str, Any]
+    versions: dict[str, str]
+    seal: str = ""
+
+    def __str__(self) -> str:
+        if self.kind == "proof":
+            found = f"{self.steps} step{'' if self.steps == 1 else 's'} proved"
+            damaged = self.slips["refused"] + len(self.mutants)
+        else:
+            found = f"{self.route}, error {self.error:.1e} ≤ {self.tolerance:.1e}"
+            damaged = len(self.mutants)
+        return f"{self.equation}: {found}, {damaged} damaged formula{'s'[: damaged != 1]} refused"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f'<p class="dpm-row">✓ {html.escape(str(self))}</p>'
+
+
+HINTS = get_type_hints(Row)
+
+
+def seal(row: Row) -> str:
+    """Hash of all fields but the seal, so that a row edited by hand is noticed."""
+    content = {key: value for key, value in asdict(row).items() if key != "seal"}
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def in_words(claim: dict[str, Any]) -> str:
+    """For which chains a formula was proved.
+
+    >>> in_words({"T": [2, 3], "kernels": ["Gaussian"]})
+    'T = 2, 3; kernels: Gaussian'
+    >>> in_words({"T": "every"})
+    'every T'
+    """
+    parts = []
+    for key, values in claim.items():
+        sign = " =" if len(key) == 1 else ":"
+        listed = f"{key}{sign} {', '.join(map(str, values))}"
+        parts.append(f"every {key}" if values == "every" else listed)
+    return "; ".join(parts)
+
+
+def parse(data: dict[str, Any]) -> Row:
+    """The row that a file holds.
+
+    Raises:
+        ValueError: a field is missing, foreign or of another type, a number is not finite, the
+            error exceeds the tolerance, a mutant was not refused, or the seal is broken.
+    """
+    names = [field.name for field in fields(Row)]
+    if missing := [name for name in names if name not in data]:
+        raise ValueError(f"{missing[0]} is missing")
+    if foreign := [name for name in data if name not in HINTS]:
+        raise ValueError(f"{foreign[0]} is not a field of a row")
+    for name in names:
+        if not _has_type(data[name], get_origin(HINTS[name]) or HINTS[name]):
+            raise ValueError(f"{name} must be of type {HINTS[name]}, got {data[name]!r}")
+    row = Row(**data)
+    own = _proof_faults if row.kind == "proof" else _check_faults
+    for fault in chain(_faults(row), own(row)):
+        raise ValueError(fault)
+    if row.seal != seal(row):
+        raise ValueError("the seal is broken: the row was edited by hand")
+    return row
+
+
+def _has_type(value: Any, kind: type) -> bool:
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+
+
+def _faults(row: Row) -> Iterator[str]:
+    """What is wrong with a row of either kind, worst first."""
+    if row.equation not in EQUATIONS:
+        yield f"equation must be an id of the table, got {row.equation!r}"
+    if row.kind not in ("proof", "evidence"):
+        yield f"kind must be 'proof' or 'evidence', got {row.kind!r}"
+    if not math.isfinite(row.error) or not math.isfinite(row.tolerance):
+        yield f"error and tolerance must be finite, got {row.error} and {row.tolerance}"
+    if not 0 <= row.error <= row.tolerance:
+        yield f"error must be between 0 and the tolerance {row.tolerance:.3g}, got {row.error:.3g}"
+    if not row.mutants:
+        yield "mutants must hold at least one that was refused"
+    for mutant in row.mutants:
+        if not _is_mutant(mutant):
+            yield f"mutants must hold a name, an error and a margin each, got {mutant!r}"
+        elif not 0 <= mutant["margin"] < mutant["error"] < math.inf:
+            yield (
+                f"the mutant {mutant['name']!r} must err by more than its margin "
+                f"{mutant['margin']:.3g}, got {mutant['error']:.3g}"
+            )
+    if "evidence.checks" not in row.sources or not _strings(row.sources):
+        yield "sources must give the hashes of the modules that made the row"
+    if {"python", "torch", "sympy"} - set(row.versions) or not _strings(row.versions):
+        yield f"versions must give those of python, torch and sympy, got {row.versions}"
+
+
+def _check_faults(row: Row) -> Iterator[str]:
+    if not row.tolerance > 0 or any(not m["margin"] > 0 for m in row.mutants):
+        yield "the tolerance of a check must be positive"
+    if not row.route.strip():
+        yield "route must say in words where the expected value comes from"
+    if row.steps or row.worlds or row.claim or row.slips:
+        yield "steps, worlds, claim and slips belong to proofs"
+
+
+def _proof_faults(row: Row) -> Iterator[str]:
+    if (row.route, row.dtype, row.tolerance) != ("derivation", "exact", 0):
+        yield "a proof must be exact, by the route 'derivation'"
+    if row.steps < 1 or not row.worlds or not all(isinstance(w, str) and w for w in row.worlds):
+        yield f"a proof must have steps and worlds, got {row.steps} and {row.worlds}"
+    if not row.claim or set(row.claim) - CLAIMS or not all(map(_is_claim, row.claim.values())):
+        yield f"claim must say for which of {sorted(CLAIMS)} it was proved, got {row.claim}"
+    if not _is_slips(row.slips):
+        yield f"slips must count at least one that was refused and name those equal: {row.slips}"
+
+
+def _is_slips(slips: dict[str, Any]) -> bool:
+    refused, equal = slips.get("refused"), slips.get("equal")
+    return (
+        set(slips) == {"refused", "equal"}
+        and isinstance(refused, int)
+        and _has_type(refused, int)
+        and refused >= 1
+        and isinstance(equal, list)
+        and all(isinstance(formula, str) for formula in equal)
+    )
+
+
+def _is_mutant(mutant: Any) -> bool:
+    return (
+        isinstance(mutant, dict)
+        and set(mutant) == {"name", "error", "margin"}
+        and isinstance(mutant["name"], str)
+        and all(_has_type(mutant[key], float) for key in ("error", "margin"))
+    )
+
+
+def _is_claim(values: Any) -> bool:
+    """``"every"``, or the values for which a formula was proved, in their order."""
+    if values == "every":
+        return True
+    return (
+        isinstance(values, list)
+        and bool(values)
+        and all(_has_type(v, int) or isinstance(v, str) for v in values)
+        and len({type(v) for v in values}) == 1
+        and values == sorted(set(values))
+    )
+
+
+def _strings(table: dict[str, str]) -> bool:
+    return all(isinstance(item, str) for pair in table.items() for item in pair)

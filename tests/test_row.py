@@ -1,0 +1,127 @@
+"""Rows: whatever is changed in one by hand is noticed, named, and counts no more."""
+
+import json
+
+import pytest
+import test_evidence
+from test_evidence import Proved
+from typer.testing import CliRunner
+
+from dpm_lib.cli import app
+from dpm_lib.evidence.checks import prove
+from dpm_lib.evidence.ledger import entries, keep, rows, verdicts
+from dpm_lib.evidence.row import Row, parse, seal
+
+ledger_folder = test_evidence.ledger_folder
+
+
+@pytest.fixture
+def table(ledger_folder):
+    """The rows of a file: a check and a proof of one equation."""
+    test_evidence._check()
+    prove("forward-marginal", Proved(), mutants={"damaged": 1})
+    return json.loads((ledger_folder / "cpu.json").read_text())
+
+
+def forged(row, changes):
+    """A row with other fields, sealed by somebody who knows how."""
+    changed = row | changes
+    return changed | {"seal": seal(Row(**changed))}
+
+
+MUTANT = {"name": "sign", "error": 2.0, "margin": 1e-12}
+CHECK, PROOF = 0, 1
+FORGERIES = [
+    (CHECK, {"error": 1e9}, "error must be between 0 and the tolerance"),
+    (CHECK, {"error": -1.0}, "error must be between 0"),
+    (CHECK, {"error": float("nan")}, "must be finite"),
+    (CHECK, {"error": "0"}, "error must be of type"),
+    (CHECK, {"error": True}, "error must be of type"),
+    (CHECK, {"tolerance": -1.0}, "error must be between 0"),
+    (CHECK, {"tolerance": float("inf")}, "must be finite"),
+    (CHECK, {"tolerance": 0.0}, "the tolerance of a check must be positive"),
+    (CHECK, {"mutants": []}, "mutants must hold at least one"),
+    (CHECK, {"mutants": [{"name": "sign"}]}, "mutants must hold a name, an error and a margin"),
+    (CHECK, {"mutants": [MUTANT | {"error": 1e-12}]}, "'sign' must err by more than its margin"),
+    (CHECK, {"mutants": [MUTANT | {"error": float("nan")}]}, "must err by more than its margin"),
+    (CHECK, {"kind": "opinion"}, "kind must be"),
+    (CHECK, {"route": " "}, "route must say"),
+    (CHECK, {"sources": {}}, "sources must give"),
+    (CHECK, {"versions": {}}, "versions must give"),
+    (CHECK, {"steps": 3}, "belong to proofs"),
+    (PROOF, {"steps": 0}, "must have steps and worlds"),
+    (PROOF, {"worlds": []}, "must have steps and worlds"),
+    (PROOF, {"claim": {}}, "claim must say"),
+    (PROOF, {"claim": {"T": [3, 2]}}, "claim must say"),
+    (PROOF, {"claim": {"planets": [9]}}, "claim must say"),
+    (PROOF, {"slips": {}}, "slips must count"),
+    (PROOF, {"slips": {"refused": 0, "equal": []}}, "slips must count"),
+    (PROOF, {"tolerance": 1.0}, "a proof must be exact"),
+]
+
+
+@pytest.mark.parametrize(("n", "changes", "match"), FORGERIES)
+def test_a_forged_row_is_named_and_does_not_count(ledger_folder, table, n, changes, match):
+    """The ledger shows the reason, and the command names the row, its file and what is wrong."""
+    table[n] = forged(table[n], changes)
+    (ledger_folder / "cpu.json").write_text(json.dumps(table))
+    entry = next(e for e in entries() if e["id"] == "forward-marginal")
+    assert entry["status"].startswith("not measured")
+    assert match in entry["status"]
+    result = CliRunner().invoke(app, ["equations", "--check"])
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    named = f"forward-marginal, {table[n]['route']} (cpu.json): "
+    assert any(line.startswith(named) and match in line for line in result.output.splitlines())
+
+
+@pytest.mark.parametrize("key", ["error", "because", "route", "cell", "claim"])
+def test_a_row_edited_by_hand_is_noticed(ledger_folder, table, key):
+    """A change that leaves a sensible row breaks the seal."""
+    other = {"error": 1e-13, "claim": {"T": "every"}}
+    table[CHECK if key != "claim" else PROOF][key] = other.get(key, "another")
+    (ledger_folder / "cpu.json").write_text(json.dumps(table))
+    assert [v.fault for v in verdicts() if v.fault] in (
+        ["the seal is broken: the row was edited by hand"],
+        ["steps, worlds, claim and slips belong to proofs"],
+    )
+    assert len(rows()) == 1
+
+
+@pytest.mark.parametrize("key", [f for f in Row.__dataclass_fields__ if f != "seal"])
+def test_each_field_must_be_there(table, key):
+    """A row without one of its fields is none."""
+    short = {k: v for k, v in table[CHECK].items() if k != key}
+    with pytest.raises(ValueError, match=f"{key} is missing"):
+        parse(short)
+    with pytest.raises(ValueError, match="taste is not a field"):
+        parse(table[CHECK] | {"taste": 1})
+
+
+def test_a_row_added_by_hand_does_not_count(ledger_folder, table):
+    """A row for an equation of the table that nothing in the book or the tests has made."""
+    by_hand = forged(table[CHECK], {"equation": "stationarity", "cell": "0" * 16})
+    unknown = forged(table[CHECK], {"equation": "perpetual-motion"})
+    (ledger_folder / "cpu.json").write_text(json.dumps([*table, by_hand, unknown]))
+    reasons = {v.equation: v.fault or v.stale for v in verdicts()}
+    assert reasons["stationarity"] == "the check changed or was deleted"
+    assert "equation must be an id" in reasons["perpetual-motion"]
+    assert {row.equation for row in rows()} == {"forward-marginal"}
+    assert CliRunner().invoke(app, ["equations", "--check"]).exit_code == 1
+
+
+def test_damaged_rows_leave_the_file_when_it_is_written(ledger_folder, table):
+    """Measuring again heals a file."""
+    table[CHECK]["error"] = 1e9
+    (ledger_folder / "cpu.json").write_text(json.dumps(table))
+    keep(parse(table[PROOF]))
+    assert [v.fault for v in verdicts()] == [""]
+
+
+@pytest.mark.parametrize("text", ["{}", "[", '[{"equation": 3}]', "null"])
+def test_a_broken_file_is_named_by_the_command(ledger_folder, table, text):
+    """A file that was replaced or truncated ends in a line and exit code 1, not in a traceback."""
+    (ledger_folder / "cpu.json").write_text(text)
+    result = CliRunner().invoke(app, ["equations", "--check"])
+    assert (result.exit_code, isinstance(result.exception, SystemExit)) == (1, True)
+    assert "cpu.json must be a list of rows of evidence" in result.output
