@@ -143,7 +143,7 @@ def prove(equation: str, derivation: Any, *, mutants: Mapping[str, Any]) -> Row:
         Refuted: a mutant cannot be told from the proved formula.
         dpm_lib.symbolic.Unproved: a slip made by machine survives.
         TypeError: the derivation is none of :mod:`dpm_lib.symbolic`.
-        ValueError: the equation is unknown or no mutant is given.
+        ValueError: the equation is unknown, no mutant is given, or one that has no value.
     """
     from dpm_lib.symbolic import Derivation, Induction
 
@@ -158,6 +158,8 @@ def prove(equation: str, derivation: Any, *, mutants: Mapping[str, Any]) -> Row:
         damage = derivation.refuses(expression)
         if damage is None:
             raise Refuted(f"{equation}: the mutant {name!r} equals the proved formula")
+        if not damage < float("inf"):
+            raise ValueError(f"{equation}: the mutant {name!r} has no value where it was proved")
         refused.append({"name": name, "error": _short(damage), "margin": 0.0})
     slips, equal = derivation.slips()
     row = Row(

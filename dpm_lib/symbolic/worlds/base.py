@@ -102,17 +102,24 @@ class World:
         return self.leaf(expr, env)
 
     def logarithm(self, inside: Expr, env: Env) -> Any:
-        """The logarithm of an expression; Euler's number counts as 1."""
-        powers = Fraction(0)
-        rest = sp.Integer(1)
-        for factor in sp.Mul.make_args(inside):
-            base, exponent = factor.as_base_exp()
-            if base is sp.E and exponent.is_Rational:
-                powers += Fraction(int(exponent.p), int(exponent.q))
-            else:
-                rest *= factor
-        total = self.value(rest, env).log()
-        return total + self.constant(powers) if powers else total
+        """The logarithm of an expression, factor by factor where all factors are positive.
+
+        Euler's number counts as 1.
+        """
+        base, power = inside.as_base_exp()
+        if base is sp.E and power.is_Rational:
+            return self.constant(Fraction(int(power.p), int(power.q)))
+        try:
+            if isinstance(inside, sp.Pow) and power.is_Rational:
+                times = self.constant(Fraction(int(power.p), int(power.q)))
+                return self.logarithm(base, env) * times
+            if isinstance(inside, sp.Mul | sp.Product):
+                factors = inside.args if isinstance(inside, sp.Mul) else lang.repeated(inside)
+                logarithms = [self.logarithm(factor, env) for factor in factors]
+                return reduce(add, logarithms, self.constant(Fraction(0)))
+        except Outside:
+            pass  # a factor is not positive, which the whole may be
+        return self.value(inside, env).log()
 
     def checked(self, expr: lang.Density) -> tuple[list[Any], list[Any]]:
         """The states before and after the bar of a density, each once and each of this chain."""
