@@ -36,7 +36,7 @@ def test_identity_model_has_constant_weight(kernel, seed):
 
 def test_mean_weight_is_the_model_probability(generator):
     """For Gaussian data, exactly reversed, the mean weight is the density in closed form."""
-    kernel = dpm.GaussianKernel(1 / torch.linspace(10, 2, 10, dtype=torch.float64))
+    kernel = dpm.GaussianKernel(dpm.schedules.inverse(10))
     law = dpm.GaussianLaw(torch.tensor([0.5, 0.0]).double(), torch.tensor([0.25, 2.0]).double())
     model = dpm.ReverseProcess(kernel, law.reversal(kernel))
     x0 = law.sample(4, generator)

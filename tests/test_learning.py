@@ -16,9 +16,7 @@ from dpm_lib.learning.networks import temporal_bumps
 def test_untrained_networks_are_the_identity(kind, generator):
     """Zero output is the identity model, at every step and at a rate of 1."""
     kernel = kind(dpm.schedules.erase_evenly(7))
-    networks = [dpm.MLPNetwork(kernel, (2,), generator=generator)]
-    if kind is dpm.GaussianKernel:
-        networks.append(dpm.RBFNetwork(kernel, generator=generator))
+    networks = [n(kernel, (2,), generator=generator) for n in (dpm.MLPNetwork, dpm.RBFNetwork)]
     x = (torch.rand(5, 2, generator=generator) > 0.5).double()
     for network in networks:
         for t in (2, 7, torch.tensor([2, 3, 4, 5, 7])):
@@ -31,10 +29,10 @@ def test_heads_and_bumps(generator):
     """Variances lie in (0, 1]; bumps are a partition of unity; RBF has the paper's size."""
     kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(40))
     x, z = torch.randn(2, 50, 2, generator=generator, dtype=torch.float64)
-    variance = dpm.gaussian_head(kernel, x, 20, z, 5 * z).variance
+    variance = kernel.head(x, 20, z, 5 * z).variance
     logit = torch.logit(kernel.beta[19])
     torch.testing.assert_close(variance, torch.sigmoid(5 * z + logit))
-    assert (dpm.gaussian_head(kernel, x, 40, z, 5 * z).variance == 1).all()
+    assert (kernel.head(x, 40, z, 5 * z).variance == 1).all()
     bumps = temporal_bumps(torch.linspace(0, 40, 9).double(), 40, 10)
     torch.testing.assert_close(bumps.sum(1), torch.ones(9).double())
     network = dpm.RBFNetwork(kernel, generator=generator)
@@ -106,13 +104,16 @@ def test_fit_refuses(generator):
         dpm.evaluate(model, x0[:1], generator=generator)
 
 
-def test_networks_refuse(generator):
-    """Foreign kernels are refused."""
-    bits = dpm.BinomialKernel(dpm.schedules.erase_evenly(5))
-    with pytest.raises(ValueError, match="kernel must"):
-        dpm.RBFNetwork(bits, generator=generator)
-    with pytest.raises(ValueError, match="generator must"):
-        dpm.MLPNetwork(bits, (2,), generator=None)
+def test_networks_and_heads_refuse():
+    """Things that are no generator, and outputs that do not fit the head, are refused."""
+    bits = dpm.BinomialKernel(beta := dpm.schedules.erase_evenly(5))
+    for network in (dpm.MLPNetwork, dpm.RBFNetwork):
+        with pytest.raises(ValueError, match="generator must"):
+            network(bits, (2,), generator=None)
+    x = torch.zeros(3, 2).double()
+    for kernel, outputs in ((bits, (x, x)), (dpm.GaussianKernel(beta), (x, x[:1]))):
+        with pytest.raises(ValueError, match="outputs must be"):
+            kernel.head(x, 2, *outputs)
 
 
 def test_digits(generator):

@@ -62,7 +62,7 @@ _OBJECTIVE = [
     (r"f_b", "network", "(B, *event)", "rate P(x = 1) of a learned binomial reverse step"),
     (r"H_q(X^{(t)}\mid X^{(0)})", "marginal_entropy", "(B,)", "conditional entropy, nats"),
     (r"H_p(X^{(T)})", "prior_entropy", "scalar", "entropy of the prior, nats"),
-    (r"h(r)", "binary_entropy", "", "entropy of a bit that is 1 with probability r, nats"),
+    (r"h(r)", "Bernoulli(r).entropy()", "", "entropy of a bit that is 1 with probability r, nats"),
     (r"D_{KL}(q\,\Vert\,p)", "kl", "(B, T - 1)", "Kullback–Leibler divergence, nats"),
     (r"E_q[\cdot]", "mean", "", "expectation under q"),
     (r"L", "log_likelihood", "(B,)", "expected log likelihood of the data, nats"),
