@@ -38,6 +38,19 @@ def test_identity_model(m2, beyond, generator):
         assert dpm.correction(kernel, x0).mean().abs() < 1e-12
 
 
+def test_each_bound_has_its_ceiling(generator):
+    """K of eq. 12 may pass the ceiling of eq. 14, by the correction, and never its own."""
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(10))
+    law = dpm.GaussianLaw(torch.zeros(1).double(), torch.tensor([1e-6]).double())
+    model = dpm.ReverseProcess(kernel, law.reversal(kernel))
+    terms = dpm.bound(model, law.sample(1000, generator), generator=generator)
+    assert (terms.ceiling >= terms.K).all()
+    assert (terms.K_corrected <= terms.ceiling_corrected).all()
+    assert (terms.K_corrected > terms.ceiling + 0.04).all()
+    assert terms.K_corrected.mean().item() == pytest.approx(-0.2177, abs=1e-4)
+    assert terms.ceiling.mean().item() == pytest.approx(-0.2676, abs=1e-4)
+
+
 def test_identity_model_is_exactly_null(generator):
     """With the noise integrated exactly, K = L_null to rounding for data of second moment 1.
 
@@ -95,6 +108,35 @@ def test_split(kernel, seed):
     )
     both = dpm.edge_term(kernel, x0) + dpm.prior_term(kernel, x0) + entropy
     torch.testing.assert_close(dpm.correction(kernel, x0), both, rtol=1e-9, atol=1e-9)
+
+
+def test_every_step_is_drawn_for_training(generator):
+    """The sampled bound draws the steps 2 … T, each as often as the others."""
+    kernel, seen = dpm.GaussianKernel(dpm.schedules.erase_evenly(5)), []
+
+    def network(xt, t):
+        seen.append(t)
+        return kernel.step(xt, t)
+
+    model = dpm.ReverseProcess(kernel, dpm.ClosedForm(torch.Size([1]), network))
+    n = 8000
+    dpm.sampled_bound(model, torch.ones(n, 1).double(), generator=generator)
+    times = torch.cat(seen).bincount(minlength=6)
+    assert times[:2].tolist() == [0, 0]
+    assert ((times[2:] - n / 4).abs() < 5 * math.sqrt(n * 3 / 16)).all()
+
+
+def test_mean_and_error(generator):
+    """The standard error is that of the jackknife; two values are the fewest."""
+    values = torch.rand(3, 50, generator=generator, dtype=torch.float64) ** 2
+    mean, error = dpm.mean_and_error(values)
+    left_out = (values.sum(1, keepdim=True) - values) / 49
+    jackknife = (49 / 50 * (left_out - mean[:, None]).square().sum(1)).sqrt()
+    torch.testing.assert_close(error, jackknife)
+    torch.testing.assert_close(mean, left_out.mean(1))
+    for few in (torch.ones(1), torch.ones(5, 1), torch.tensor(1.0)):
+        with pytest.raises(ValueError, match="values must be at least 2"):
+            dpm.mean_and_error(few)
 
 
 def test_chain_of_one_step(generator):

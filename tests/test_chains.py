@@ -63,6 +63,17 @@ def test_edge_step_is_fixed(generator):
         torch.testing.assert_close(model.step(x, 1).log_prob(y), edge)
 
 
+def test_networks_are_asked_for_learned_steps_alone(generator):
+    """Where a tensor t holds 1, a network that knows only t = 2 … T still serves."""
+    kernel = dpm.BinomialKernel(dpm.schedules.erase_evenly(4), 0.3)
+    law = dpm.PatternLaw(torch.eye(3).double(), torch.ones(3).double())
+    model = dpm.ReverseProcess(kernel, law.factorised(kernel))
+    x = law.sample(4, generator)
+    mixed = model.step(x, torch.tensor([1, 2, 4, 1])).log_prob(x)
+    for row, t in enumerate((1, 2, 4, 1)):
+        torch.testing.assert_close(mixed[row], model.step(x, t).log_prob(x)[row])
+
+
 def test_log_prob_rows(generator):
     """Row t - 1 of log_prob is the reverse step t of a trajectory, also for mixtures."""
     kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(4))
@@ -107,6 +118,10 @@ def test_bad_inputs(generator):
     for n in (0, 1, 2.5):
         with pytest.raises(ValueError, match="trajectories must"):
             dpm.log_likelihood(model, x, trajectories=n, generator=generator)
+    assert dpm.log_likelihood(model, x, trajectories=2, generator=generator).estimate.shape == (2,)
+    bits = dpm.ClosedForm(torch.Size([2]), dpm.BinomialKernel(kernel.beta).step)
+    with pytest.raises(ValueError, match="another family than Normal"):
+        dpm.ReverseProcess(kernel, bits).step(x, torch.tensor([1, 2]))
     wrong = dpm.ClosedForm(torch.Size([2]), lambda xt, t: torch.distributions.Normal(xt, 1.0))
     with pytest.raises(ValueError, match="network must return"):
         dpm.ReverseProcess(kernel, wrong).step(x, 2)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from scipy import integrate
+from scipy import integrate, stats
 
 import dpm_lib as dpm
 from dpm_lib.bounds import Bound
@@ -99,6 +99,32 @@ def test_mixture_entropy():
     variance = kernel.alpha_bar[2] * weights[1] + kernel.beta_bar[2]
     expected = math.log(2 * math.pi * math.e * variance)
     assert one.entropy(kernel, 2).item() == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("variance", [900.0, 1e-6])
+def test_mixture_entropy_at_any_width(variance):
+    """The grid follows the width of the data, from broad to narrow."""
+    kernel = dpm.GaussianKernel(torch.tensor([1e-9, 0.5]).double())
+    one = torch.ones(1).double()
+    law = dpm.MixtureLaw(one, one[:, None], variance * one)
+    expected = 0.5 * math.log(2 * math.pi * math.e * (variance + 1e-9 * (1 - variance)))
+    assert law.entropy(kernel, 1).item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_samples_follow_the_law(generator):
+    """Draws of Gaussian and mixture data pass the test of Kolmogorov and Smirnov."""
+    weights, means = torch.tensor([0.3, 0.7]).double(), torch.tensor([[-1.0], [2.0]]).double()
+    variance = torch.tensor([0.04, 4.0]).double()
+    mixture = [(0.3, stats.norm(-1, 0.2)), (0.7, stats.norm(2, 2))]
+    for law, cdf in (
+        (dpm.GaussianLaw(means[1], variance[:1]), stats.norm(2, 0.2).cdf),
+        (
+            dpm.MixtureLaw(weights, means, variance),
+            lambda x: sum(weight * part.cdf(x) for weight, part in mixture),
+        ),
+    ):
+        draws = law.sample(4000, generator)[:, 0].numpy()
+        assert stats.kstest(draws, cdf).pvalue > 1e-4
 
 
 def test_moment_matched_is_best_gaussian(generator):
