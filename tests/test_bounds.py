@@ -188,6 +188,10 @@ def test_bad_data(generator):
         dpm.bound(model, torch.ones(2, 2).double(), generator=None)
     with pytest.raises(ValueError, match="trajectories must"):
         dpm.trajectory_bound(model, torch.ones(2, 2).double(), trajectories=1, generator=generator)
+    two = dpm.trajectory_bound(
+        model, torch.ones(3, 2).double(), trajectories=2, generator=generator
+    )
+    assert two.estimate.shape == two.standard_error.shape == (3,)
     bits = dpm.ReverseProcess(b := dpm.BinomialKernel(beta), dpm.identity_network(b, (2,)))
     with pytest.raises(ValueError, match="x0 must be 0 or 1"):
         dpm.bound(bits, torch.full((2, 2), 0.5).double(), generator=generator)

@@ -70,6 +70,16 @@ def test_networks_know_the_time(network, generator, monkeypatch):
     assert torch.diff(rows, dim=0).abs().amin() > 1e-3
 
 
+def test_radial_readouts_belong_to_their_step(generator):
+    """A step of the RBF network learns from its own weights and biases alone."""
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(5))
+    network = dpm.RBFNetwork(kernel, generator=generator)
+    law = network(torch.ones(4, 2).double(), 3)
+    (law.mean.sum() + law.variance.sum()).backward()
+    for readout in (network.weight, network.bias):
+        assert readout.grad.flatten(1).any(1).tolist() == [False, False, True, False, False]
+
+
 def test_initial_layers_keep_the_scale(generator):
     """Each hidden layer starts with weights of variance one over its inputs."""
     kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(5))
@@ -96,7 +106,7 @@ def test_learning_rate_falls_like_a_cosine(generator):
     class Slope(torch.nn.Module):
         """A network of one number, whose gradient is the same in every update."""
 
-        event_shape = torch.Size([1])
+        event_shape = torch.Size([3])
 
         def __init__(self):
             super().__init__()
@@ -106,8 +116,8 @@ def test_learning_rate_falls_like_a_cosine(generator):
             broad = torch.exp(10 + self.number)  # so broad that log scale alone counts
             return independent(Normal, 1, loc=0 * xt, scale=broad)
 
-    options = {"x0": torch.tensor([[1.0], [-1.0]]).double(), "learning_rate": 0.01, "batch": 4}
-    moves, _ = zip(
+    options = {"x0": torch.ones(4, 3).double(), "learning_rate": 0.01, "batch": 4}
+    moves, slopes = zip(
         *displacements(
             dpm.ReverseProcess(kernel, Slope()), steps=20, generator=generator, **options
         ),
@@ -115,6 +125,7 @@ def test_learning_rate_falls_like_a_cosine(generator):
     )
     expected = [0.005 * (1 + math.cos(math.pi * n / 20)) for n in range(20)]
     assert moves == pytest.approx(expected, rel=1e-4)
+    assert slopes == pytest.approx([1.0] * 20, rel=1e-4)  # of K per dimension
 
 
 def test_gradients_are_clipped(generator):
