@@ -1,7 +1,6 @@
 from . import evidence, exact, forward, kernels, learning, plots, schedules, symbolic
 from .bounds import (
     Bound,
-    Estimate,
     bound,
     correction,
     divergence,
@@ -15,28 +14,29 @@ from .evidence.checks import check, prove, rounding
 from .evidence.provenance import library_version
 from .exact import GaussianLaw, MixtureLaw, PatternLaw
 from .kernels import BinomialKernel, GaussianKernel, Kernel, draw
-from .learning.data import digits, swiss_roll
+from .learning.data import digits, heartbeat, swiss_roll
 from .learning.evaluation import evaluate, recorded
-from .learning.networks import MLPNetwork, RBFNetwork, binomial_head, gaussian_head
+from .learning.networks import MLPNetwork, RBFNetwork
 from .learning.training import fit
 from .likelihood import (
+    Estimate,
     LogLikelihood,
     bits,
     draw_log_weights,
     log_likelihood,
     log_weight_terms,
     log_weights,
+    mean_and_error,
     null_log_likelihood,
 )
 from .reverse import ClosedForm, ReverseProcess, identity_network
 
 __all__ = [
-    "BinomialKernel", "Bound", "ClosedForm", "Estimate", "GaussianKernel", "GaussianLaw",
-    "Kernel", "LogLikelihood", "MLPNetwork", "MixtureLaw", "PatternLaw", "RBFNetwork",
-    "ReverseProcess", "binomial_head", "bits", "bound", "check", "correction", "digits",
-    "divergence", "draw", "draw_log_weights", "edge_term", "evaluate", "evidence", "exact", "fit",
-    "forward", "gaussian_head", "identity_network", "kernels", "learning", "library_version",
-    "log_likelihood", "log_weight_terms", "log_weights", "null_log_likelihood", "plots",
-    "prior_term", "prove", "recorded", "rounding", "sampled_bound", "schedules", "second_moment",
-    "swiss_roll", "symbolic", "trajectory_bound",
+    "BinomialKernel", "Bound", "ClosedForm", "Estimate", "GaussianKernel", "GaussianLaw", "Kernel",
+    "LogLikelihood", "MLPNetwork", "MixtureLaw", "PatternLaw", "RBFNetwork", "ReverseProcess",
+    "bits", "bound", "check", "correction", "digits", "divergence", "draw", "draw_log_weights",
+    "edge_term", "evaluate", "evidence", "exact", "fit", "forward", "heartbeat", "identity_network",
+    "kernels", "learning", "library_version", "log_likelihood", "log_weight_terms", "log_weights",
+    "mean_and_error", "null_log_likelihood", "plots", "prior_term", "prove", "recorded", "rounding",
+    "sampled_bound", "schedules", "second_moment", "swiss_roll", "symbolic", "trajectory_bound",
 ]  # fmt: skip

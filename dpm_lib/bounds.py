@@ -7,7 +7,6 @@ r""":math:`K \le L`, the lower bound of the log likelihood that is maximised, an
 All in nats per example, so an average over data is an average over the batch.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -15,12 +14,12 @@ from torch import Tensor
 from torch.distributions import Distribution, MixtureSameFamily, kl_divergence
 
 from dpm_lib.kernels import Kernel, Steps, draw
-from dpm_lib.likelihood import bits, draw_log_weights, null_log_likelihood
-from dpm_lib.reverse import ROWS, ReverseProcess
+from dpm_lib.likelihood import Estimate, bits, check_count, draw_log_weights, mean_and_error
+from dpm_lib.reverse import NETWORK_ROWS, ReverseProcess
 
 __all__ = [
-    "Bound", "Estimate", "bound", "correction", "divergence", "edge_term", "prior_term",
-    "sampled_bound", "second_moment", "trajectory_bound",
+    "Bound", "bound", "correction", "divergence", "edge_term", "prior_term", "sampled_bound",
+    "second_moment", "trajectory_bound",
 ]  # fmt: skip
 
 
@@ -45,7 +44,7 @@ class Bound:
 
     @property
     def ceiling(self) -> Tensor:
-        r"""What K would be with no divergence at all, ``(B,)``, nats, so that no model passes it.
+        r"""What :attr:`K` would be with no divergence at all, ``(B,)``, nats: no model passes it.
 
         .. math:: H_q(X^{(T)} \mid X^{(0)}) - H_q(X^{(1)} \mid X^{(0)}) - H_p(X^{(T)})
 
@@ -62,7 +61,7 @@ class Bound:
         return self.ceiling - self.kl.sum(1)
 
     @property
-    def K_exact(self) -> Tensor:
+    def K_corrected(self) -> Tensor:
         """The bound of eq. 12, ``(B,)``, nats, whatever the second moment of the data.
 
         Source: :eq:`bound-correction`, :eq:`jensen-bound`, paper eq. 12.
@@ -70,17 +69,17 @@ class Bound:
         return self.K + self.correction
 
     @property
+    def ceiling_corrected(self) -> Tensor:
+        """What :attr:`K_corrected` would be with no divergence at all, ``(B,)``, nats.
+
+        Source: :eq:`bound-ceiling`, :eq:`bound-correction`.
+        """
+        return self.ceiling + self.correction
+
+    @property
     def bits(self) -> Tensor:
         """The bound :attr:`K` in bits, ``(B,)``."""
         return bits(self.K)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A Monte Carlo estimate for each example, ``(B,)``, with its standard error, ``(B,)``."""
-
-    estimate: Tensor
-    standard_error: Tensor
 
 
 def bound(model: ReverseProcess, x0: Tensor, *, generator: torch.Generator) -> Bound:
@@ -103,7 +102,7 @@ def bound(model: ReverseProcess, x0: Tensor, *, generator: torch.Generator) -> B
     rows = torch.arange((kernel.T - 1) * B, device=x0.device)
     parts = [
         _divergences(model, x0[chunk % B], 2 + chunk // B, generator)
-        for chunk in rows.split(ROWS)
+        for chunk in rows.split(NETWORK_ROWS)
         if len(chunk)
     ]
     kl = torch.cat([x0.new_zeros(0), *parts]).view(kernel.T - 1, B).T
@@ -137,17 +136,17 @@ def trajectory_bound(
     .. math:: K = E_q \log \Big[ \pi(x^{(T)})
        \prod_{t=1}^{T} \frac{p(x^{(t-1)} \mid x^{(t)})}{q(x^{(t)} \mid x^{(t-1)})} \Big] \le L
 
-    Its expectation is that of :attr:`Bound.K_exact`.
+    Its expectation is that of :attr:`Bound.K_corrected`.
 
     Raises:
         ValueError: x0 is not data for the kernel, or there are fewer than 2 trajectories.
 
     Source: :eq:`jensen-bound`, :eq:`bound-split`, paper eqs. 12, 37 and 40.
     """
-    if isinstance(trajectories, int) and trajectories < 2:
-        raise ValueError(f"trajectories must be at least 2 for an error, got {trajectories}")
-    log_w = draw_log_weights(model, x0, trajectories=trajectories, generator=generator)
-    return Estimate(log_w.mean(1), log_w.std(1) / math.sqrt(trajectories))
+    check_count(trajectories, 2)
+    return mean_and_error(
+        draw_log_weights(model, x0, trajectories=trajectories, generator=generator)
+    )
 
 
 def prior_term(kernel: Kernel, x0: Tensor) -> Tensor:
@@ -171,7 +170,7 @@ def edge_term(kernel: Kernel, x0: Tensor) -> Tensor:
 
     Source: :eq:`edge-term`, paper eqs. 45 and 46.
     """
-    return kernel.beta[0] * _surplus(kernel, x0)
+    return kernel.beta[0] * kernel.prior_surplus(kernel.check_data(x0))
 
 
 def correction(kernel: Kernel, x0: Tensor) -> Tensor:
@@ -182,7 +181,7 @@ def correction(kernel: Kernel, x0: Tensor) -> Tensor:
 
     Source: :eq:`bound-correction`.
     """
-    return (kernel.beta[0] + kernel.alpha_bar[-1]) * _surplus(kernel, x0)
+    return (kernel.beta[0] + kernel.alpha_bar[-1]) * kernel.prior_surplus(kernel.check_data(x0))
 
 
 def second_moment(x: Tensor) -> Tensor:
@@ -225,8 +224,3 @@ def _with_entropies(kernel: Kernel, x0: Tensor, kl: Tensor) -> Bound:
         entropy_prior=kernel.prior_entropy(x0.shape[1:]),
         correction=correction(kernel, x0),
     )
-
-
-def _surplus(kernel: Kernel, x0: Tensor) -> Tensor:
-    r"""How far the log prior of each example is above its mean, :math:`\log\pi(x^{(0)}) + H_p`."""
-    return null_log_likelihood(kernel, x0) + kernel.prior_entropy(x0.shape[1:])

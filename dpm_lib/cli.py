@@ -41,8 +41,8 @@ def show_equations(
         raise typer.Exit(1)
 
 
-@app.command()
-def slips() -> None:
+@app.command("slips")
+def show_slips() -> None:
     """Print for each proof how many one-slip damages of its lines were refused."""
     with _messages():
         proofs = {e["id"]: e["proof"] for e in ledger.entries() if e["proof"]}

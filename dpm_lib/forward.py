@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dpm_lib.kernels import Kernel, draw
 
-__all__ = ["log_prob", "log_prob_backwards", "trajectory"]
+__all__ = ["check_trajectory", "log_prob", "log_prob_backwards", "trajectory"]
 
 
 def trajectory(kernel: Kernel, x0: Tensor, generator: torch.Generator) -> Tensor:
@@ -77,12 +77,22 @@ def log_prob_backwards(kernel: Kernel, trajectory: Tensor) -> Tensor:
     return torch.cat([end, posterior.log_prob(before[1:].flatten(0, 1)).view(-1, B)])
 
 
-def _pairs(kernel: Kernel, trajectory: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """States before and after each step, ``(T, B, *event)``, and the steps, ``(T * B,)``."""
+def check_trajectory(kernel: Kernel, trajectory: Tensor) -> Tensor:
+    """Return the trajectory if it has T + 1 states of a batch, ``(T + 1, B, *event)``.
+
+    Raises:
+        ValueError: it does not.
+    """
     if trajectory.ndim < 2 or len(trajectory) != kernel.T + 1:
         raise ValueError(
             f"trajectory must have shape (T + 1, B, *event) with T = {kernel.T}, "
             f"got {tuple(trajectory.shape)}"
         )
+    return trajectory
+
+
+def _pairs(kernel: Kernel, trajectory: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """States before and after each step, ``(T, B, *event)``, and the steps, ``(T * B,)``."""
+    check_trajectory(kernel, trajectory)
     t = torch.arange(1, kernel.T + 1, device=trajectory.device)
     return trajectory[:-1], trajectory[1:], t.repeat_interleave(trajectory.shape[1])

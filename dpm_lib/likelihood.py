@@ -5,6 +5,7 @@ The probability that the model gives to data, as an average of weights over forw
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,12 +15,19 @@ from dpm_lib.kernels import Kernel
 from dpm_lib.reverse import ReverseProcess
 
 __all__ = [
-    "LogLikelihood", "bits", "draw_log_weights", "log_likelihood", "log_weight_terms",
-    "log_weights", "null_log_likelihood",
+    "Estimate", "LogLikelihood", "bits", "draw_log_weights", "log_likelihood",
+    "log_weight_terms", "log_weights", "mean_and_error", "null_log_likelihood",
 ]  # fmt: skip
 
-ELEMENTS = 2**21
+TRAJECTORY_NUMBERS = 2**21
 """How many numbers the trajectories of one chunk may hold."""
+
+
+class Estimate(NamedTuple):
+    """A mean of draws with its standard error, of one shape."""
+
+    estimate: Tensor
+    standard_error: Tensor
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,30 @@ def bits(nats: Tensor) -> Tensor:
     1.0
     """
     return nats / math.log(2)
+
+
+def mean_and_error(values: Tensor) -> Estimate:
+    r"""Mean over the last axis, and its standard error.
+
+    .. math:: \bar v = \frac1n \sum_i v_i, \qquad
+       \sqrt{\frac{1}{n (n - 1)} \sum_i (v_i - \bar v)^2}
+
+    Args:
+        values: independent, such as those of n examples, ``(..., n)`` with n at least 2.
+
+    Returns:
+        Both ``(...)``, in the unit of the values.
+
+    Raises:
+        ValueError: there are fewer than 2 values.
+
+    >>> mean_and_error(torch.tensor([1.0, 3.0]))
+    Estimate(estimate=tensor(2.), standard_error=tensor(1.))
+    """
+    n = values.shape[-1] if values.ndim else 0
+    if n < 2:
+        raise ValueError(f"values must be at least 2 for an error, got {tuple(values.shape)}")
+    return Estimate(values.mean(-1), values.std(-1) / math.sqrt(n))
 
 
 def null_log_likelihood(kernel: Kernel, x0: Tensor) -> Tensor:
@@ -117,13 +149,12 @@ def draw_log_weights(
     Source: :eq:`importance-weights`, paper eq. 9.
     """
     model.kernel.check_data(x0)
-    if not isinstance(trajectories, int) or trajectories < 1:
-        raise ValueError(f"trajectories must be an integer >= 1, got {trajectories!r}")
+    check_count(trajectories, 1)
     one = max(1, x0[:1].numel()) * (model.kernel.T + 1)
     rows = torch.arange(len(x0) * trajectories, device=x0.device) // trajectories
     parts = [
         log_weights(model, forward.trajectory(model.kernel, x0[chunk], generator))
-        for chunk in rows.split(max(1, ELEMENTS // one))
+        for chunk in rows.split(max(1, TRAJECTORY_NUMBERS // one))
     ]
     return torch.cat(parts).view(len(x0), trajectories)
 
@@ -151,10 +182,19 @@ def log_likelihood(
     Source: :eq:`model-marginal`, :eq:`importance-weights`, :eq:`log-likelihood`,
     :eq:`log-likelihood-trajectories`, paper eqs. 6, 9, 10 and 11.
     """
-    if isinstance(trajectories, int) and trajectories < 2:
-        raise ValueError(f"trajectories must be at least 2 for an error, got {trajectories}")
+    check_count(trajectories, 2)
     log_w = draw_log_weights(model, x0, trajectories=trajectories, generator=generator)
     estimate = log_w.logsumexp(1) - math.log(trajectories)
     relative = (log_w - estimate[:, None]).exp()  # weights over their mean
-    error = relative.std(1) / math.sqrt(trajectories)
+    error = mean_and_error(relative).standard_error
     return LogLikelihood(estimate, error, trajectories**2 / relative.square().sum(1))
+
+
+def check_count(trajectories: int, least: int) -> None:
+    """Refuse a number of trajectories that is none, or too small: an error needs two.
+
+    Raises:
+        ValueError: it is no integer, or it is below ``least``.
+    """
+    if not isinstance(trajectories, int) or trajectories < least:
+        raise ValueError(f"trajectories must be an integer >= {least}, got {trajectories!r}")

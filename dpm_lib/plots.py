@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from torch import Tensor
 
-__all__ = ["Table", "chain", "curve", "image_grid", "use_style"]
+__all__ = ["Table", "chain", "image_grid", "use_style"]
 
 
 class Table:
@@ -98,15 +98,4 @@ def image_grid(images: Tensor, columns: int) -> Figure:
     for axis, image in zip(axes.flat, pixels, strict=False):
         axis.imshow(image.numpy(), vmin=low, vmax=high)
     figure.tight_layout(pad=0.2)
-    return figure
-
-
-def curve(x: Tensor, lines: Mapping[str, Tensor], *, xlabel: str, ylabel: str) -> Figure:
-    """Lines over one axis, ``(n,)`` each, with a legend of their names."""
-    figure, axis = plt.subplots(figsize=(5.5, 3.2))
-    for name, y in lines.items():
-        axis.plot(x.detach().cpu().numpy(), y.detach().cpu().numpy(), label=name)
-    axis.set(xlabel=xlabel, ylabel=ylabel)
-    axis.legend(frameon=False)
-    figure.tight_layout()
     return figure

@@ -11,14 +11,15 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Distribution, Independent, Normal
+from torch.distributions import Distribution
 from tqdm import tqdm
 
+from dpm_lib.forward import check_trajectory
 from dpm_lib.kernels import Kernel, Steps, draw
 
 __all__ = ["ClosedForm", "Network", "ReverseProcess", "identity_network"]
 
-ROWS = 4096
+NETWORK_ROWS = 4096
 """How many (example, step) rows go through a network at once."""
 
 
@@ -84,7 +85,7 @@ class ReverseProcess(nn.Module):
         Args:
             xt: states, ``(B, *event)``.
             t: step, 1 … T, an int or ``(B,)``; a tensor that mixes 1 with other steps needs a
-                network of normals or bits.
+                network whose laws are of the kernel's family.
 
         Raises:
             ValueError: t is not in 1 … T, xt does not fit the kernel or the network, or the
@@ -108,7 +109,7 @@ class ReverseProcess(nn.Module):
                 f"{tuple(edge.event_shape)}, got {tuple(law.batch_shape)} and "
                 f"{tuple(law.event_shape)}"
             )
-        return law if isinstance(t, int) else _blend(t == 1, edge, law)
+        return law if isinstance(t, int) else self.kernel.blend(t == 1, edge, law)
 
     @torch.no_grad()
     def sample(self, n: int, *, generator: torch.Generator, progress: bool | None = None) -> Tensor:
@@ -153,19 +154,18 @@ class ReverseProcess(nn.Module):
 
         Source: :eq:`reverse-trajectory`, :eq:`edge-step`, paper eqs. 5 and 44.
         """
-        T = self.kernel.T
-        if trajectory.ndim < 2 or len(trajectory) != T + 1:
-            raise ValueError(
-                f"trajectory must have shape (T + 1, B, *event) with T = {T}, "
-                f"got {tuple(trajectory.shape)}"
-            )
-        B = trajectory.shape[1]
+        T, B = self.kernel.T, check_trajectory(self.kernel, trajectory).shape[1]
         edge = self.step(trajectory[1], 1).log_prob(trajectory[0])
         after, before = trajectory[2:].flatten(0, 1), trajectory[1:-1].flatten(0, 1)
         t = torch.arange(2, T + 1, device=trajectory.device).repeat_interleave(B)
         parts = [
             self.step(x, s).log_prob(y)
-            for x, y, s in zip(after.split(ROWS), before.split(ROWS), t.split(ROWS), strict=True)
+            for x, y, s in zip(
+                after.split(NETWORK_ROWS),
+                before.split(NETWORK_ROWS),
+                t.split(NETWORK_ROWS),
+                strict=True,
+            )
             if len(s)
         ]
         return torch.cat([edge, *parts]).view(T, B)
@@ -177,24 +177,3 @@ class ReverseProcess(nn.Module):
         for t in range(self.kernel.T, 0, -1):
             x = draw(self.step(x, t), generator)
             yield x
-
-
-def _blend(edge_rows: Tensor, edge: Independent, law: Distribution) -> Distribution:
-    """The edge law where ``edge_rows``, the network's law elsewhere."""
-    base = law.base_dist if isinstance(law, Independent) else law
-    if not isinstance(base, Normal | Bernoulli):
-        if edge_rows.any():
-            raise ValueError(
-                "t must be an int where the network returns mixtures, got a tensor that holds 1"
-            )
-        return law
-    rows = edge_rows.view(-1, *[1] * len(law.event_shape))
-    blended: Distribution
-    if isinstance(base, Normal):
-        mean = torch.where(rows, edge.base_dist.loc, base.loc)
-        scale = torch.where(rows, edge.base_dist.scale, base.scale)
-        blended = Normal(mean, scale, validate_args=False)
-    else:
-        logits = torch.where(rows, edge.base_dist.logits, base.logits)
-        blended = Bernoulli(logits=logits, validate_args=False)
-    return Independent(blended, len(law.event_shape), validate_args=False)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 __all__ = [
-    "check_rates", "cosine", "erase_evenly", "geometric", "linear", "noise", "reference_code",
-    "signal",
+    "check_rates", "cosine", "erase_evenly", "geometric", "inverse", "linear", "noise",
+    "reference_code", "signal",
 ]  # fmt: skip
 
 
@@ -37,6 +37,28 @@ def erase_evenly(
     """
     _check_steps(T)
     return 1 / torch.arange(T, 0, -1, dtype=dtype, device=device)
+
+
+def inverse(
+    T: int, *, dtype: torch.dtype = torch.float64, device: torch.device | str | None = None
+) -> Tensor:
+    r"""Rates that nearly erase 1/T of the original signal in each step, from 1/T up to 1/2.
+
+    .. math:: \beta_t = \frac{1}{T - (T - 2) \frac{t - 1}{T - 1}}
+
+    Unlike :func:`erase_evenly` they end at 1/2, so about 1/T of the signal survives.
+
+    Returns:
+        ``(T,)``; for T = 1 the rate is 1.
+
+    Raises:
+        ValueError: T is not a positive integer.
+
+    >>> inverse(3).tolist()
+    [0.3333333333333333, 0.4, 0.5]
+    """
+    _check_steps(T)
+    return (1 / torch.linspace(T, 2, T, dtype=torch.float64, device=device)).to(dtype)
 
 
 def linear(
@@ -115,7 +137,7 @@ def cosine(
 
 
 def reference_code(
-    T: int = 1000,
+    T: int,
     first_step: float = 0.001,
     *,
     dtype: torch.dtype = torch.float64,
@@ -124,8 +146,10 @@ def reference_code(
     r"""Rates of the authors' code with its temporal coefficients at zero, where they stayed.
 
     .. math::
-       \beta_t = m_t + b_t (1 - m_t - 10^{-5}), \quad b = 1 / \mathrm{linspace}(T, 2, T), \quad
+       \beta_t = m_t + b_t (1 - m_t - 10^{-5}), \qquad
        m_t = 10^{-6} + [t = 1]\, \mathtt{first\_step}
+
+    with the rates :math:`b_t` of :func:`inverse`; the authors take T = 1000.
 
     Returns:
         ``(T,)``; the last rate is about 1/2, so about 1/T of the variance survives.
@@ -136,8 +160,7 @@ def reference_code(
     >>> round(reference_code(1000)[0].item(), 6)
     0.002
     """
-    _check_steps(T)
-    b = 1 / torch.linspace(T, 2, T, dtype=torch.float64, device=device)
+    b = inverse(T, device=device)
     m = torch.full_like(b, 1e-6)
     m[0] += first_step
     return check_rates(m + b * (1 - m - 1e-5)).to(dtype)

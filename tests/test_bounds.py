@@ -29,13 +29,26 @@ def test_identity_model(m2, beyond, generator):
     x0 = scaled(400, 2, generator) * math.sqrt(m2)
     terms = dpm.bound(model, x0, generator=generator)
     null = dpm.null_log_likelihood(kernel, x0)
-    error = (terms.K_exact - null).std() / math.sqrt(len(x0))
-    within(terms.K_exact.mean(), null.mean(), error)
+    error = (terms.K_corrected - null).std() / math.sqrt(len(x0))
+    within(terms.K_corrected.mean(), null.mean(), error)
     at_one = -math.log(2 * math.pi * math.e) / 2
     within((at_one - terms.K.mean() / 2), beyond, error / 2)
     if m2 == 1:
         within(terms.kl.sum(1).mean() / 2, 3.10681, error / 2)
         assert dpm.correction(kernel, x0).mean().abs() < 1e-12
+
+
+def test_each_bound_has_its_ceiling(generator):
+    """K of eq. 12 may pass the ceiling of eq. 14, by the correction, and never its own."""
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(10))
+    law = dpm.GaussianLaw(torch.zeros(1).double(), torch.tensor([1e-6]).double())
+    model = dpm.ReverseProcess(kernel, law.reversal(kernel))
+    terms = dpm.bound(model, law.sample(1000, generator), generator=generator)
+    assert (terms.ceiling >= terms.K).all()
+    assert (terms.K_corrected <= terms.ceiling_corrected).all()
+    assert (terms.K_corrected > terms.ceiling + 0.04).all()
+    assert terms.K_corrected.mean().item() == pytest.approx(-0.2177, abs=1e-4)
+    assert terms.ceiling.mean().item() == pytest.approx(-0.2676, abs=1e-4)
 
 
 def test_identity_model_is_exactly_null(generator):
@@ -73,7 +86,7 @@ def test_two_routes_to_the_bound(kernel, seed):
     with torch.no_grad():
         terms = dpm.bound(model, x0.expand(4000, 2), generator=g)
         one = dpm.sampled_bound(model, x0.expand(4000, 2), generator=g)
-    mean, error = terms.K_exact.mean(), terms.K_exact.std() / math.sqrt(4000)
+    mean, error = terms.K_corrected.mean(), terms.K_corrected.std() / math.sqrt(4000)
     eq12 = dpm.trajectory_bound(model, x0, trajectories=4000, generator=g)
     within(eq12.estimate[0], mean, math.hypot(error, eq12.standard_error[0]))
     single = one.std() / math.sqrt(4000)
@@ -97,6 +110,35 @@ def test_split(kernel, seed):
     torch.testing.assert_close(dpm.correction(kernel, x0), both, rtol=1e-9, atol=1e-9)
 
 
+def test_every_step_is_drawn_for_training(generator):
+    """The sampled bound draws the steps 2 … T, each as often as the others."""
+    kernel, seen = dpm.GaussianKernel(dpm.schedules.erase_evenly(5)), []
+
+    def network(xt, t):
+        seen.append(t)
+        return kernel.step(xt, t)
+
+    model = dpm.ReverseProcess(kernel, dpm.ClosedForm(torch.Size([1]), network))
+    n = 8000
+    dpm.sampled_bound(model, torch.ones(n, 1).double(), generator=generator)
+    times = torch.cat(seen).bincount(minlength=6)
+    assert times[:2].tolist() == [0, 0]
+    assert ((times[2:] - n / 4).abs() < 5 * math.sqrt(n * 3 / 16)).all()
+
+
+def test_mean_and_error(generator):
+    """The standard error is that of the jackknife; two values are the fewest."""
+    values = torch.rand(3, 50, generator=generator, dtype=torch.float64) ** 2
+    mean, error = dpm.mean_and_error(values)
+    left_out = (values.sum(1, keepdim=True) - values) / 49
+    jackknife = (49 / 50 * (left_out - mean[:, None]).square().sum(1)).sqrt()
+    torch.testing.assert_close(error, jackknife)
+    torch.testing.assert_close(mean, left_out.mean(1))
+    for few in (torch.ones(1), torch.ones(5, 1), torch.tensor(1.0)):
+        with pytest.raises(ValueError, match="values must be at least 2"):
+            dpm.mean_and_error(few)
+
+
 def test_chain_of_one_step(generator):
     """With T = 1 there is no divergence, and K is the ceiling."""
     kernel = dpm.GaussianKernel(torch.tensor([0.3]).double())
@@ -106,7 +148,7 @@ def test_chain_of_one_step(generator):
     assert terms.kl.shape == (3, 0)
     torch.testing.assert_close(terms.K, terms.ceiling)
     torch.testing.assert_close(dpm.sampled_bound(model, x0, generator=generator), terms.K)
-    torch.testing.assert_close(terms.K_exact, dpm.null_log_likelihood(kernel, x0))
+    torch.testing.assert_close(terms.K_corrected, dpm.null_log_likelihood(kernel, x0))
 
 
 @pytest.mark.parametrize("last", [0.6, 1.0])
@@ -118,7 +160,7 @@ def test_gradient_of_the_bound_in_the_rates(last, generator):
     def K(head):
         kernel = dpm.GaussianKernel(torch.cat([head, head.new_tensor([last])]))
         model = dpm.ReverseProcess(kernel, law.reversal(kernel))
-        return dpm.bound(model, x0, generator=torch.Generator().manual_seed(1)).K_exact.sum()
+        return dpm.bound(model, x0, generator=torch.Generator().manual_seed(1)).K_corrected.sum()
 
     head = torch.tensor([0.05, 0.2, 0.4]).double().requires_grad_()
     assert torch.autograd.gradcheck(K, (head,))
@@ -146,6 +188,10 @@ def test_bad_data(generator):
         dpm.bound(model, torch.ones(2, 2).double(), generator=None)
     with pytest.raises(ValueError, match="trajectories must"):
         dpm.trajectory_bound(model, torch.ones(2, 2).double(), trajectories=1, generator=generator)
+    two = dpm.trajectory_bound(
+        model, torch.ones(3, 2).double(), trajectories=2, generator=generator
+    )
+    assert two.estimate.shape == two.standard_error.shape == (3,)
     bits = dpm.ReverseProcess(b := dpm.BinomialKernel(beta), dpm.identity_network(b, (2,)))
     with pytest.raises(ValueError, match="x0 must be 0 or 1"):
         dpm.bound(bits, torch.full((2, 2), 0.5).double(), generator=generator)

@@ -36,7 +36,7 @@ def test_identity_model_has_constant_weight(kernel, seed):
 
 def test_mean_weight_is_the_model_probability(generator):
     """For Gaussian data, exactly reversed, the mean weight is the density in closed form."""
-    kernel = dpm.GaussianKernel(1 / torch.linspace(10, 2, 10, dtype=torch.float64))
+    kernel = dpm.GaussianKernel(dpm.schedules.inverse(10))
     law = dpm.GaussianLaw(torch.tensor([0.5, 0.0]).double(), torch.tensor([0.25, 2.0]).double())
     model = dpm.ReverseProcess(kernel, law.reversal(kernel))
     x0 = law.sample(4, generator)
@@ -61,6 +61,17 @@ def test_edge_step_is_fixed(generator):
             torch.testing.assert_close(mixed[row], model.step(x, t).log_prob(y)[row])
         edge = kernel.step(x, 1).log_prob(y)
         torch.testing.assert_close(model.step(x, 1).log_prob(y), edge)
+
+
+def test_networks_are_asked_for_learned_steps_alone(generator):
+    """Where a tensor t holds 1, a network that knows only t = 2 … T still serves."""
+    kernel = dpm.BinomialKernel(dpm.schedules.erase_evenly(4), 0.3)
+    law = dpm.PatternLaw(torch.eye(3).double(), torch.ones(3).double())
+    model = dpm.ReverseProcess(kernel, law.factorised(kernel))
+    x = law.sample(4, generator)
+    mixed = model.step(x, torch.tensor([1, 2, 4, 1])).log_prob(x)
+    for row, t in enumerate((1, 2, 4, 1)):
+        torch.testing.assert_close(mixed[row], model.step(x, t).log_prob(x)[row])
 
 
 def test_log_prob_rows(generator):
@@ -107,6 +118,10 @@ def test_bad_inputs(generator):
     for n in (0, 1, 2.5):
         with pytest.raises(ValueError, match="trajectories must"):
             dpm.log_likelihood(model, x, trajectories=n, generator=generator)
+    assert dpm.log_likelihood(model, x, trajectories=2, generator=generator).estimate.shape == (2,)
+    bits = dpm.ClosedForm(torch.Size([2]), dpm.BinomialKernel(kernel.beta).step)
+    with pytest.raises(ValueError, match="another family than Normal"):
+        dpm.ReverseProcess(kernel, bits).step(x, torch.tensor([1, 2]))
     wrong = dpm.ClosedForm(torch.Size([2]), lambda xt, t: torch.distributions.Normal(xt, 1.0))
     with pytest.raises(ValueError, match="network must return"):
         dpm.ReverseProcess(kernel, wrong).step(x, 2)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from scipy import integrate
+from scipy import integrate, stats
 
 import dpm_lib as dpm
 from dpm_lib.bounds import Bound
@@ -12,13 +12,6 @@ def gaussian(variance):
     return dpm.GaussianLaw(torch.zeros(1).double(), torch.tensor([variance]).double())
 
 
-def heartbeat():
-    patterns = torch.zeros(5, 20, dtype=torch.float64)
-    for phase in range(5):
-        patterns[phase, phase::5] = 1
-    return dpm.PatternLaw(patterns, torch.ones(5).double())
-
-
 @pytest.mark.parametrize(
     ("T", "gaps"),
     [(10, (0.0503, 0.1121, 0)), (40, (0.0223, 0.0287, 0)), (200, (0.00535, 0.00566, 0)),
@@ -26,7 +19,7 @@ def heartbeat():
 )  # fmt: skip
 def test_gap_of_gaussian_data(T, gaps):
     """L - K in closed form falls like 1/T, and is 0 for data that are the prior."""
-    kernel = dpm.GaussianKernel(1 / torch.linspace(T, 2, T, dtype=torch.float64))
+    kernel = dpm.GaussianKernel(dpm.schedules.inverse(T))
     for variance, gap in zip((0.25, 4.0, 1.0), gaps, strict=True):
         law = gaussian(variance)
         correction = 0.5 * (kernel.beta[0] + kernel.alpha_bar[-1]) * (1 - variance)
@@ -38,7 +31,7 @@ def test_gap_of_gaussian_data(T, gaps):
 @pytest.mark.parametrize(("variance", "optimum"), [(0.25, -0.88772), (4.0, -1.96612)])
 def test_optimum_is_reached(variance, optimum, generator):
     """The exact reversal reaches K*, on average over data."""
-    kernel = dpm.GaussianKernel(1 / torch.linspace(10, 2, 10, dtype=torch.float64))
+    kernel = dpm.GaussianKernel(dpm.schedules.inverse(10))
     law = gaussian(variance)
     assert law.optimum(kernel).item() == pytest.approx(optimum, abs=6e-6)
     model = dpm.ReverseProcess(kernel, law.reversal(kernel))
@@ -51,7 +44,7 @@ def test_optimum_is_reached(variance, optimum, generator):
 )  # fmt: skip
 def test_heartbeat(T, best, start, generator):
     """The heartbeat's best factorised K, and what it leaves of the unrestricted optimum."""
-    law, n = heartbeat(), 2000
+    law, n = dpm.heartbeat(), 2000
     kernel = dpm.BinomialKernel(dpm.schedules.erase_evenly(T), rate=0.2)
     model = dpm.ReverseProcess(kernel, law.factorised(kernel))
     x0 = law.sample(n, generator)
@@ -65,7 +58,7 @@ def test_heartbeat(T, best, start, generator):
 def test_heartbeat_optimum():
     """Enumeration of all 2^20 states gives the entropy of the first step."""
     kernel = dpm.BinomialKernel(dpm.schedules.erase_evenly(50), rate=0.2)
-    assert dpm.bits(heartbeat().optimum(kernel)).item() == pytest.approx(-3.401, abs=3 * 0.004)
+    assert dpm.bits(dpm.heartbeat().optimum(kernel)).item() == pytest.approx(-3.401, abs=3 * 0.004)
 
 
 def test_exact_reversal_is_bayes(generator):
@@ -108,6 +101,32 @@ def test_mixture_entropy():
     assert one.entropy(kernel, 2).item() == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize("variance", [900.0, 1e-6])
+def test_mixture_entropy_at_any_width(variance):
+    """The grid follows the width of the data, from broad to narrow."""
+    kernel = dpm.GaussianKernel(torch.tensor([1e-9, 0.5]).double())
+    one = torch.ones(1).double()
+    law = dpm.MixtureLaw(one, one[:, None], variance * one)
+    expected = 0.5 * math.log(2 * math.pi * math.e * (variance + 1e-9 * (1 - variance)))
+    assert law.entropy(kernel, 1).item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_samples_follow_the_law(generator):
+    """Draws of Gaussian and mixture data pass the test of Kolmogorov and Smirnov."""
+    weights, means = torch.tensor([0.3, 0.7]).double(), torch.tensor([[-1.0], [2.0]]).double()
+    variance = torch.tensor([0.04, 4.0]).double()
+    mixture = [(0.3, stats.norm(-1, 0.2)), (0.7, stats.norm(2, 2))]
+    for law, cdf in (
+        (dpm.GaussianLaw(means[1], variance[:1]), stats.norm(2, 0.2).cdf),
+        (
+            dpm.MixtureLaw(weights, means, variance),
+            lambda x: sum(weight * part.cdf(x) for weight, part in mixture),
+        ),
+    ):
+        draws = law.sample(4000, generator)[:, 0].numpy()
+        assert stats.kstest(draws, cdf).pvalue > 1e-4
+
+
 def test_moment_matched_is_best_gaussian(generator):
     """The moment-matched network beats another Gaussian one, and stays below K*."""
     law = dpm.swiss_roll(noise=0.1, nodes=150)
@@ -130,9 +149,9 @@ def test_samples_have_the_density(generator):
     """Second moments of samples, and the integral of the density, are right."""
     law = dpm.swiss_roll()
     assert abs(dpm.second_moment(law.sample(50_000, generator)) - 1) < 0.02
-    samples = heartbeat().sample(1000, generator)
-    assert (heartbeat().log_prob(samples).exp() - 0.2).abs().max() < 1e-12
-    assert heartbeat().log_prob(torch.zeros(1, 20).double()) == -math.inf
+    samples = dpm.heartbeat().sample(1000, generator)
+    assert (dpm.heartbeat().log_prob(samples).exp() - 0.2).abs().max() < 1e-12
+    assert dpm.heartbeat().log_prob(torch.zeros(1, 20).double()) == -math.inf
 
 
 def test_bad_laws():
@@ -147,8 +166,8 @@ def test_bad_laws():
         ("variance must", lambda: dpm.MixtureLaw(one, one[:, None], one[:1])),
         ("0 or 1", lambda: dpm.PatternLaw(one[:, None] / 2, one)),
         ("different", lambda: dpm.PatternLaw(one[:, None], one)),
-        ("GaussianKernel", lambda: gaussian(1.0).reversal(bits)),
-        ("BinomialKernel", lambda: heartbeat().reversal(normal)),
+        ("family Normal.*got BinomialKernel", lambda: gaussian(1.0).reversal(bits)),
+        ("family Bernoulli.*got GaussianKernel", lambda: dpm.heartbeat().reversal(normal)),
         ("d <= 2", lambda: dpm.MixtureLaw(one, torch.eye(2, 3).double(), one).entropy(normal, 1)),
         ("d <= 20", lambda: dpm.PatternLaw(torch.eye(2, 21).double(), one).entropy(bits, 1)),
         ("t must", lambda: gaussian(1.0).marginal(normal, 4)),

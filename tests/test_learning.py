@@ -5,8 +5,10 @@ import math
 
 import pytest
 import torch
+from torch.distributions import Normal
 
 import dpm_lib as dpm
+from dpm_lib.kernels import independent
 from dpm_lib.learning import recipes
 from dpm_lib.learning.evaluation import record, recorded
 from dpm_lib.learning.networks import temporal_bumps
@@ -16,9 +18,7 @@ from dpm_lib.learning.networks import temporal_bumps
 def test_untrained_networks_are_the_identity(kind, generator):
     """Zero output is the identity model, at every step and at a rate of 1."""
     kernel = kind(dpm.schedules.erase_evenly(7))
-    networks = [dpm.MLPNetwork(kernel, (2,), generator=generator)]
-    if kind is dpm.GaussianKernel:
-        networks.append(dpm.RBFNetwork(kernel, generator=generator))
+    networks = [n(kernel, (2,), generator=generator) for n in (dpm.MLPNetwork, dpm.RBFNetwork)]
     x = (torch.rand(5, 2, generator=generator) > 0.5).double()
     for network in networks:
         for t in (2, 7, torch.tensor([2, 3, 4, 5, 7])):
@@ -27,18 +27,138 @@ def test_untrained_networks_are_the_identity(kind, generator):
             torch.testing.assert_close(law.variance, same.variance)
 
 
-def test_heads_and_bumps(generator):
+def test_gaussian_head_and_bumps(generator):
     """Variances lie in (0, 1]; bumps are a partition of unity; RBF has the paper's size."""
     kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(40))
     x, z = torch.randn(2, 50, 2, generator=generator, dtype=torch.float64)
-    variance = dpm.gaussian_head(kernel, x, 20, z, 5 * z).variance
+    variance = kernel.head(x, 20, z, 5 * z).variance
     logit = torch.logit(kernel.beta[19])
     torch.testing.assert_close(variance, torch.sigmoid(5 * z + logit))
-    assert (dpm.gaussian_head(kernel, x, 40, z, 5 * z).variance == 1).all()
+    assert (kernel.head(x, 40, z, 5 * z).variance == 1).all()
     bumps = temporal_bumps(torch.linspace(0, 40, 9).double(), 40, 10)
     torch.testing.assert_close(bumps.sum(1), torch.ones(9).double())
     network = dpm.RBFNetwork(kernel, generator=generator)
     assert network.weight.numel() + network.bias.numel() == 2 * 1360
+
+
+def test_scale_of_the_gaussian_head():
+    """The exact mean has z of the head's docstring: the slope of log q over the prior, scaled."""
+    kernel = dpm.GaussianKernel(torch.tensor([0.1, 0.3, 0.6, 1.0]).double())
+    means = torch.tensor([[-1.0, 0.2], [0.5, 1.0]]).double()
+    law = dpm.MixtureLaw(torch.ones(2).double(), means, torch.tensor(0.2).double())
+    x = torch.tensor([[0.3, -0.4], [2.0, 1.0], [-1.0, 0.5]]).double().requires_grad_()
+    for t in (2, 3):
+        ratio = law.marginal(kernel, t).log_prob(x) - kernel.prior(x.shape).log_prob(x)
+        (slope,) = torch.autograd.grad(ratio.sum(), x)
+        z = (kernel.beta_bar[t] / (1 - kernel.beta[t - 1])).sqrt() * slope
+        exact = law.reversal(kernel)(x, t).mean
+        torch.testing.assert_close(kernel.head(x, t, z, 0 * z).mean, exact)
+
+
+@pytest.mark.parametrize("network", [dpm.MLPNetwork, dpm.RBFNetwork])
+def test_networks_know_the_time(network, generator, monkeypatch):
+    """At one state the outputs differ from step to step, and each row has those of its step."""
+    kernel = dpm.GaussianKernel(torch.full((6,), 0.3).double())
+    network = network(kernel, (2,), 8, generator=generator).requires_grad_(False)
+    for p in network.parameters():
+        p += torch.randn(p.shape, generator=generator, dtype=p.dtype)
+    monkeypatch.setattr(kernel, "head", lambda xt, t, *outputs: torch.stack(outputs, 1))
+    x = torch.ones(1, 2).double()
+    rows = network(x.expand(5, 2), torch.arange(2, 7))
+    for row, t in enumerate(range(2, 7)):
+        torch.testing.assert_close(rows[row], network(x, t)[0])
+    assert torch.diff(rows, dim=0).abs().amin() > 1e-3
+
+
+def test_radial_readouts_belong_to_their_step(generator):
+    """A step of the RBF network learns from its own weights and biases alone."""
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(5))
+    network = dpm.RBFNetwork(kernel, generator=generator)
+    law = network(torch.ones(4, 2).double(), 3)
+    (law.mean.sum() + law.variance.sum()).backward()
+    for readout in (network.weight, network.bias):
+        assert readout.grad.flatten(1).any(1).tolist() == [False, False, True, False, False]
+
+
+def test_initial_layers_keep_the_scale(generator):
+    """Each hidden layer starts with weights of variance one over its inputs."""
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(5))
+    network = dpm.MLPNetwork(kernel, (64,), hidden=256, layers=2, generator=generator)
+    for layer in network.state[:2]:
+        assert layer.weight.var().item() * layer.in_features == pytest.approx(1, rel=0.05)
+        assert (layer.bias == 0).all()
+
+
+def displacements(model, **options):
+    """How far each update of a training moves the parameters, and its gradient's norm."""
+    before = torch.nn.utils.parameters_to_vector(model.parameters()).detach().clone()
+    for _ in dpm.fit(model, **options):
+        now = torch.nn.utils.parameters_to_vector(model.parameters()).detach().clone()
+        gradient = torch.cat([p.grad.flatten() for p in model.parameters()])
+        yield (now - before).norm().item(), gradient.norm().item()
+        before = now
+
+
+def test_learning_rate_falls_like_a_cosine(generator):
+    """With one gradient throughout, each update is as long as the learning rate says."""
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(2))
+
+    class Slope(torch.nn.Module):
+        """A network of one number, whose gradient is the same in every update."""
+
+        event_shape = torch.Size([3])
+
+        def __init__(self):
+            super().__init__()
+            self.number = torch.nn.Parameter(torch.zeros(()).double())
+
+        def forward(self, xt, t):
+            broad = torch.exp(10 + self.number)  # so broad that log scale alone counts
+            return independent(Normal, 1, loc=0 * xt, scale=broad)
+
+    options = {"x0": torch.ones(4, 3).double(), "learning_rate": 0.01, "batch": 4}
+    moves, slopes = zip(
+        *displacements(
+            dpm.ReverseProcess(kernel, Slope()), steps=20, generator=generator, **options
+        ),
+        strict=True,
+    )
+    expected = [0.005 * (1 + math.cos(math.pi * n / 20)) for n in range(20)]
+    assert moves == pytest.approx(expected, rel=1e-4)
+    assert slopes == pytest.approx([1.0] * 20, rel=1e-4)  # of K per dimension
+
+
+def test_gradients_are_clipped(generator):
+    """A batch far from all data cannot throw the model: the gradient's norm is cut to 10."""
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(5))
+    model = dpm.ReverseProcess(kernel, dpm.MLPNetwork(kernel, (2,), generator=generator))
+
+    def source(n, g):
+        x = torch.randn(n, 2, generator=g, dtype=torch.float64)
+        return x if n == 4096 else 100 * x  # 4096: what the check of the moments sees
+
+    x0 = source(64, generator)
+    (-dpm.sampled_bound(model, x0, generator=generator).mean() / 2).backward()
+    assert torch.cat([p.grad.flatten() for p in model.parameters()]).norm() > 100
+    options = {"x0": source, "steps": 2, "batch": 64, "generator": generator}
+    (_, first), _ = displacements(model, **options)
+    assert first == pytest.approx(10, rel=1e-3)
+    options["x0"] = lambda n, g: source(4096, g)[:n]
+    (_, first), _ = displacements(model, **options)
+    assert 0 < first < 10
+
+
+def test_standard_error_of_an_evaluation(generator):
+    """Evaluations of fresh data and noise scatter by the standard error that each gives."""
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(4))
+    law = dpm.GaussianLaw(torch.zeros(2).double(), torch.tensor([0.25, 1.75]).double())
+    model = dpm.ReverseProcess(kernel, law.reversal(kernel))
+    runs = [
+        dpm.evaluate(model, law.sample(100, generator), generator=generator) for _ in range(200)
+    ]
+    scatter = torch.tensor([run["K"] for run in runs]).std().item()
+    claimed = sum(run["standard_error"] for run in runs) / len(runs)
+    assert scatter == pytest.approx(claimed, rel=0.25)  # 5 errors of a scatter of 200
 
 
 def test_training_gets_better(device):
@@ -99,6 +219,11 @@ def test_fit_refuses(generator):
         model = dpm.ReverseProcess(k, dpm.MLPNetwork(k, (2,), generator=generator))
         with pytest.raises(ValueError, match=match):
             dpm.fit(model, data, steps=1, generator=generator)
+    for _ in range(20):  # a small sample has a second moment of its own
+        few = torch.randn(20, 2, generator=generator, dtype=torch.float64)
+        assert kernel.check_moments(few) is few
+    ones = torch.ones(20, 2).double()
+    assert bits.check_moments(ones) is ones  # bits may have any mean
     model = dpm.ReverseProcess(kernel, dpm.identity_network(kernel, (2,)))
     with pytest.raises(ValueError, match="model must have parameters"):
         dpm.fit(model, x0, steps=1, generator=generator)
@@ -106,13 +231,30 @@ def test_fit_refuses(generator):
         dpm.evaluate(model, x0[:1], generator=generator)
 
 
-def test_networks_refuse(generator):
-    """Foreign kernels are refused."""
-    bits = dpm.BinomialKernel(dpm.schedules.erase_evenly(5))
-    with pytest.raises(ValueError, match="kernel must"):
-        dpm.RBFNetwork(bits, generator=generator)
-    with pytest.raises(ValueError, match="generator must"):
-        dpm.MLPNetwork(bits, (2,), generator=None)
+def test_networks_and_heads_refuse():
+    """Things that are no generator, and outputs that do not fit the head, are refused."""
+    bits = dpm.BinomialKernel(beta := dpm.schedules.erase_evenly(5))
+    for network in (dpm.MLPNetwork, dpm.RBFNetwork):
+        with pytest.raises(ValueError, match="generator must"):
+            network(bits, (2,), generator=None)
+    x = torch.zeros(3, 2).double()
+    for kernel, outputs in ((bits, (x, x)), (dpm.GaussianKernel(beta), (x, x[:1]))):
+        with pytest.raises(ValueError, match="outputs must be"):
+            kernel.head(x, 2, *outputs)
+
+
+def test_heartbeat_has_a_one_in_every_fifth_place(generator):
+    """Each of five beats of equal weight is 0 but for every fifth place, and no two agree there."""
+    law = dpm.heartbeat(23)
+    assert torch.equal(law.patterns.sum(0), torch.ones(23).double())
+    assert torch.equal(law.patterns[:, 5:], law.patterns[:, :-5])
+    assert torch.equal(law.patterns[:, :5].sum(1), torch.ones(5).double())
+    torch.testing.assert_close(
+        law.log_prob(law.sample(9, generator)).exp(), law.weights[:1].expand(9)
+    )
+    assert law.weights.tolist() == [0.2] * 5
+    with pytest.raises(ValueError, match="length must be at least 5"):
+        dpm.heartbeat(4)
 
 
 def test_digits(generator):

@@ -24,12 +24,9 @@ def test_chain(generator):
     figure.canvas.draw()
 
 
-def test_grid_and_curve():
-    """Images fill rows of the given length; a curve has its names in a legend."""
+def test_grid():
+    """Images fill rows of the given length."""
     assert len(plots.image_grid(torch.rand(5, 8, 8), 3).axes) == 6
-    x = torch.arange(3.0)
-    figure = plots.curve(x, {"K": x, "L": 2 * x}, xlabel="t", ylabel="nats")
-    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["K", "L"]
 
 
 def test_table():

@@ -28,6 +28,21 @@ def test_geometric():
         schedules.geometric(0, 0.1, 0.2)
 
 
+def test_inverse():
+    """The reciprocals fall evenly from T to 2; the rates of the authors' code are near them."""
+    for T in (2, 5, 40):
+        beta = schedules.inverse(T)
+        steps = torch.diff(1 / beta)
+        torch.testing.assert_close(steps, torch.full((T - 1,), -(T - 2) / (T - 1)).double())
+        assert beta[0].item() == pytest.approx(1 / T)
+        assert beta[-1] == 0.5
+        code = schedules.reference_code(T)
+        torch.testing.assert_close(code[1:], beta[1:], rtol=1e-4, atol=0)
+    assert schedules.inverse(1).tolist() == [1.0]
+    with pytest.raises(ValueError, match="T must be"):
+        schedules.inverse(0)
+
+
 def test_reference_code():
     """The numbers of the authors' code."""
     beta = schedules.reference_code(1000)

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
-from dpm_lib.exact.law import Law, check_step
-from dpm_lib.kernels import GaussianKernel, Kernel, Steps
+from dpm_lib.exact.law import Law
+from dpm_lib.kernels import Kernel, Steps, independent
 from dpm_lib.kernels.gaussian import root
 from dpm_lib.reverse import ClosedForm
 
@@ -22,6 +22,8 @@ class GaussianLaw(Law):
     Raises:
         ValueError: the shapes differ, or a variance is not positive.
     """
+
+    family = Normal
 
     def __init__(self, mean: Tensor, variance: Tensor) -> None:
         if mean.shape != variance.shape:
@@ -54,7 +56,10 @@ class GaussianLaw(Law):
 
         Source: :eq:`forward-marginal`.
         """
-        return normal(*self._moments(kernel, check_step(kernel, t)), len(self.event_shape))
+        self._check(kernel, t)
+        kept, lost = kernel.alpha_bar[t], kernel.beta_bar[t]
+        variance = kept * self.variance + lost
+        return normal(root(kept) * self.mean, variance, len(self.event_shape))
 
     def reversal(self, kernel: Kernel) -> ClosedForm:
         r"""Network that gives the exact reversal, itself Gaussian.
@@ -66,7 +71,7 @@ class GaussianLaw(Law):
         Source: :eq:`gaussian-reversal`, :eq:`exact-reversal`, :eq:`optimal-reversal`,
         paper eq. 15.
         """
-        gaussian_only(kernel)
+        self._check(kernel)
 
         def formula(xt: Tensor, t: Steps) -> Independent:
             gain, shift, spread = reversed_step(kernel, xt, t, self.mean, self.variance)
@@ -86,7 +91,7 @@ class GaussianLaw(Law):
 
         Source: :eq:`model-marginal`, :eq:`reverse-trajectory`, paper eqs. 5 and 6.
         """
-        gaussian_only(kernel)
+        self._check(kernel)
         mean, variance = torch.zeros_like(self.mean), torch.ones_like(self.variance)
         for t in range(kernel.T, 1, -1):
             gain, shift, spread = reversed_step(kernel, mean, t, self.mean, self.variance)
@@ -105,11 +110,6 @@ class GaussianLaw(Law):
         terms = torch.log(2 * torch.pi * self.variance) + square / self.variance
         return -0.5 * terms.sum()
 
-    def _moments(self, kernel: Kernel, t: int) -> tuple[Tensor, Tensor]:
-        gaussian_only(kernel)
-        kept, lost = kernel.alpha_bar[t], kernel.beta_bar[t]
-        return root(kept) * self.mean, kept * self.variance + lost
-
 
 def reversed_step(
     kernel: Kernel, xt: Tensor, t: Steps, mean: Tensor, variance: Tensor
@@ -118,10 +118,9 @@ def reversed_step(
 
     The mean is gain * xt + shift; mean and variance of the data broadcast against xt.
     """
-    kept, lost = kernel.at(kernel.alpha_bar, t, xt), kernel.at(kernel.beta_bar, t, xt)
-    kept_prev = kernel.at(kernel.alpha_bar, t - 1, xt)
-    lost_prev = kernel.at(kernel.beta_bar, t - 1, xt)
-    beta = kernel.at(kernel.beta, t - 1, xt)
+    kept, kept_prev = (kernel.coefficient(kernel.alpha_bar, s, xt) for s in (t, t - 1))
+    lost, lost_prev = (kernel.coefficient(kernel.beta_bar, s, xt) for s in (t, t - 1))
+    beta = kernel.coefficient(kernel.beta, t - 1, xt)
     ratio = (kept_prev * variance + lost_prev) / (kept * variance + lost)
     gain = root(1 - beta) * ratio
     return gain, (root(kept_prev) - gain * root(kept)) * mean, beta * ratio
@@ -129,15 +128,4 @@ def reversed_step(
 
 def normal(mean: Tensor, variance: Tensor, events: int) -> Independent:
     """Normals with the event over the last axes."""
-    scale = variance.sqrt().expand_as(mean)
-    return Independent(Normal(mean, scale, validate_args=False), events, validate_args=False)
-
-
-def gaussian_only(kernel: Kernel) -> None:
-    """Refuse another kernel.
-
-    Raises:
-        ValueError: it is no Gaussian kernel.
-    """
-    if not isinstance(kernel, GaussianKernel):
-        raise ValueError(f"kernel must be a GaussianKernel, got {type(kernel).__name__}")
+    return independent(Normal, events, loc=mean, scale=variance.sqrt())

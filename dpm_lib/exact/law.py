@@ -4,20 +4,26 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily
 
 from dpm_lib.kernels import Kernel
 from dpm_lib.reverse import ClosedForm
 
 __all__ = ["Law"]
 
-ELEMENTS = 2**20
+DENSITY_NUMBERS = 2**20
 """How many numbers one chunk of a density may hold."""
 
 
 class Law(ABC):
-    """A data law whose chain is known: marginals, exact reversal, entropies, best bound."""
+    """A data law whose chain is known: marginals, exact reversal, entropies, best bound.
 
+    Attributes:
+        family: that of the kernels under which its chain is known.
+        event_shape: shape of one example.
+    """
+
+    family: type[Distribution]
     event_shape: torch.Size
 
     @abstractmethod
@@ -50,20 +56,25 @@ class Law(ABC):
         prior = kernel.prior_entropy(self.event_shape)
         return self.entropy(kernel, kernel.T) - self.entropy(kernel, 1) - prior
 
+    def _check(self, kernel: Kernel, t: int = 1) -> None:
+        """Refuse a kernel of another family, and a step that is no int in 1 … T."""
+        if kernel.family is not self.family:
+            raise ValueError(
+                f"kernel must have laws of the family {self.family.__name__}, as this law needs, "
+                f"got {type(kernel).__name__} with {kernel.family.__name__}"
+            )
+        if not isinstance(t, int):
+            raise ValueError(f"t must be an int, got {type(t).__name__}")
+        kernel.check_steps(t, 1)
 
-def check_step(kernel: Kernel, t: int) -> int:
-    """Return t if it is an int in 1 … T.
 
-    Raises:
-        ValueError: it is not.
-    """
-    if not isinstance(t, int):
-        raise ValueError(f"t must be an int, got {type(t).__name__}")
-    kernel.check_steps(t, 1)
-    return t
+def mix(logits: Tensor, components: Independent) -> MixtureSameFamily:
+    """Mixture of components, one for each logit of the last axis."""
+    chosen = Categorical(logits=logits, validate_args=False)
+    return MixtureSameFamily(chosen, components, validate_args=False)
 
 
 def chunked_log_prob(law: Distribution, x: Tensor, components: int) -> Tensor:
     """Log probability of the rows of x under a mixture, in chunks that fit in memory."""
-    rows = max(1, ELEMENTS // (components * x[0].numel()))
+    rows = max(1, DENSITY_NUMBERS // (components * x[0].numel()))
     return torch.cat([law.log_prob(chunk) for chunk in x.split(rows)])

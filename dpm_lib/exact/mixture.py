@@ -2,10 +2,10 @@ r""":math:`q(x^{(0)}) = \sum_k w_k\, \mathcal N(x^{(0)}; m_k, v_k I)`, Gaussian 
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, Independent, MixtureSameFamily
+from torch.distributions import Independent, MixtureSameFamily, Normal
 
-from dpm_lib.exact.gaussian import gaussian_only, normal, reversed_step
-from dpm_lib.exact.law import Law, check_step, chunked_log_prob
+from dpm_lib.exact.gaussian import normal, reversed_step
+from dpm_lib.exact.law import Law, chunked_log_prob, mix
 from dpm_lib.kernels import Kernel, Steps
 from dpm_lib.kernels.draws import check_generator
 from dpm_lib.kernels.gaussian import root
@@ -14,9 +14,11 @@ from dpm_lib.reverse import ClosedForm
 __all__ = ["MixtureLaw"]
 
 REACH = 9.0
+"""How far the grid of the entropy reaches beyond the means, in the largest std."""
 SPACING = 0.25
-"""The grid of the entropy: how far it reaches beyond the means, and its spacing, in std."""
+"""Spacing of the grid, in the smallest std."""
 POINTS = 2**23
+"""How many points the grid may have."""
 
 
 class MixtureLaw(Law):
@@ -30,6 +32,8 @@ class MixtureLaw(Law):
     Raises:
         ValueError: shapes do not match, or a weight or variance is not positive.
     """
+
+    family = Normal
 
     def __init__(self, weights: Tensor, means: Tensor, variance: Tensor) -> None:
         if means.ndim != 2 or weights.shape != means.shape[:1]:
@@ -68,8 +72,8 @@ class MixtureLaw(Law):
 
         Source: :eq:`forward-marginal`.
         """
-        gaussian_only(kernel)
-        kept, lost = kernel.alpha_bar[check_step(kernel, t)], kernel.beta_bar[t]
+        self._check(kernel, t)
+        kept, lost = kernel.alpha_bar[t], kernel.beta_bar[t]
         return self._mixture(root(kept) * self.means, kept * self.variance + lost)
 
     def reversal(self, kernel: Kernel) -> ClosedForm:
@@ -82,17 +86,17 @@ class MixtureLaw(Law):
 
         Source: :eq:`exact-reversal`, :eq:`optimal-reversal`, paper eq. 15.
         """
-        gaussian_only(kernel)
+        self._check(kernel)
 
         def formula(xt: Tensor, t: Steps) -> MixtureSameFamily:
             x, variance = xt[:, None], self.variance[:, None]
-            kept, lost = kernel.at(kernel.alpha_bar, t, x), kernel.at(kernel.beta_bar, t, x)
-            components = normal(
-                (root(kept) * self.means).expand(len(x), -1, -1), kept * variance + lost, 1
+            kept, lost = (
+                kernel.coefficient(table, t, x) for table in (kernel.alpha_bar, kernel.beta_bar)
             )
+            components = normal(root(kept) * self.means, kept * variance + lost, 1)
             logits = self.weights.log() + components.log_prob(x)
             gain, shift, spread = reversed_step(kernel, x, t, self.means, variance)
-            return _mix(logits, normal(gain * x + shift, spread, 1))
+            return mix(logits, normal(gain * x + shift, spread, 1))
 
         return ClosedForm(self.event_shape, formula)
 
@@ -141,10 +145,4 @@ class MixtureLaw(Law):
         return -(log_q.exp() * log_q).sum() * h**d
 
     def _mixture(self, means: Tensor, variance: Tensor) -> MixtureSameFamily:
-        return _mix(self.weights.log(), normal(means, variance[:, None], 1))
-
-
-def _mix(logits: Tensor, components: Independent) -> MixtureSameFamily:
-    return MixtureSameFamily(
-        Categorical(logits=logits, validate_args=False), components, validate_args=False
-    )
+        return mix(self.weights.log(), normal(means, variance[:, None], 1))

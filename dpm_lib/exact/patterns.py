@@ -2,16 +2,16 @@ r""":math:`q(x^{(0)}) = \sum_k w_k [x^{(0)} = k]`, a finite set of binary patter
 
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli, Categorical, Independent, MixtureSameFamily
+from torch.distributions import Bernoulli, Independent, MixtureSameFamily
 
-from dpm_lib.exact.law import Law, check_step, chunked_log_prob
-from dpm_lib.kernels import BinomialKernel, Kernel, Steps
+from dpm_lib.exact.law import Law, chunked_log_prob, mix
+from dpm_lib.kernels import Kernel, Steps, independent
 from dpm_lib.kernels.draws import check_generator
 from dpm_lib.reverse import ClosedForm
 
 __all__ = ["PatternLaw"]
 
-BITS = 20
+ENUMERATED_BITS = 20
 """The longest patterns whose states are enumerated."""
 
 
@@ -26,6 +26,8 @@ class PatternLaw(Law):
         ValueError: shapes do not match, a pattern is not binary or appears twice, or a weight is
             not positive.
     """
+
+    family = Bernoulli
 
     def __init__(self, patterns: Tensor, weights: Tensor) -> None:
         if patterns.ndim != 2 or weights.shape != patterns.shape[:1]:
@@ -60,9 +62,8 @@ class PatternLaw(Law):
 
         Source: :eq:`forward-marginal-binomial`.
         """
-        _binomial_only(kernel)
-        components = kernel.marginal(self.patterns, check_step(kernel, t))
-        return _mix(self.weights.log(), components)
+        self._check(kernel, t)
+        return mix(self.weights.log(), kernel.marginal(self.patterns, t))
 
     def reversal(self, kernel: Kernel) -> ClosedForm:
         r"""Network that gives the exact reversal, a mixture whose bits are not independent.
@@ -72,7 +73,7 @@ class PatternLaw(Law):
 
         Source: :eq:`exact-reversal`, :eq:`optimal-reversal`, paper eq. 15.
         """
-        _binomial_only(kernel)
+        self._check(kernel)
 
         def formula(xt: Tensor, t: Steps) -> MixtureSameFamily:
             B, M = len(xt), len(self.weights)
@@ -80,7 +81,7 @@ class PatternLaw(Law):
             s = t if isinstance(t, int) else t.repeat_interleave(M)
             logits = self.weights.log() + kernel.marginal(x0, s).log_prob(x).view(B, M)
             rate = kernel.posterior(x0, x, s).base_dist.probs.view(B, M, -1)
-            return _mix(logits, _bits(rate))
+            return mix(logits, _bits(rate))
 
         return ClosedForm(self.event_shape, formula)
 
@@ -103,8 +104,10 @@ class PatternLaw(Law):
             ValueError: the patterns are longer than 20 bits.
         """
         d = self.event_shape[0]
-        if d > BITS:
-            raise ValueError(f"entropy needs d <= {BITS} to enumerate states, got d = {d}")
+        if d > ENUMERATED_BITS:
+            raise ValueError(
+                f"entropy needs d <= {ENUMERATED_BITS} to enumerate states, got d = {d}"
+            )
         number = torch.arange(2**d, device=self.patterns.device)
         states = (number[:, None] >> torch.arange(d, device=number.device)) & 1
         law = self.marginal(kernel, t)
@@ -112,15 +115,5 @@ class PatternLaw(Law):
         return -(log_q.exp() * log_q).sum()
 
 
-def _mix(logits: Tensor, components: Independent) -> MixtureSameFamily:
-    mixture = Categorical(logits=logits, validate_args=False)
-    return MixtureSameFamily(mixture, components, validate_args=False)
-
-
 def _bits(rate: Tensor) -> Independent:
-    return Independent(Bernoulli(rate, validate_args=False), 1, validate_args=False)
-
-
-def _binomial_only(kernel: Kernel) -> None:
-    if not isinstance(kernel, BinomialKernel):
-        raise ValueError(f"kernel must be a BinomialKernel, got {type(kernel).__name__}")
+    return independent(Bernoulli, 1, probs=rate)

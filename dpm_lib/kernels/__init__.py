@@ -1,8 +1,8 @@
-r""":math:`T_\pi(y \mid y'; \beta)`, the two diffusion kernels, with the same methods."""
+r""":math:`T_\pi(y \mid y'; \beta)`, the diffusion kernels, with the same methods."""
 
-from dpm_lib.kernels.base import Kernel, Steps
+from dpm_lib.kernels.base import Kernel, Steps, independent
 from dpm_lib.kernels.binomial import BinomialKernel
 from dpm_lib.kernels.draws import draw
 from dpm_lib.kernels.gaussian import GaussianKernel
 
-__all__ = ["BinomialKernel", "GaussianKernel", "Kernel", "Steps", "draw"]
+__all__ = ["BinomialKernel", "GaussianKernel", "Kernel", "Steps", "draw", "independent"]

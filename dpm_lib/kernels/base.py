@@ -10,15 +10,15 @@ on the device, without waiting for it.  Values of data (NaN, bits) are checked o
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent
+from torch.distributions import Distribution, Independent
 
 from dpm_lib import schedules
 
-__all__ = ["Kernel", "Steps"]
+__all__ = ["Kernel", "Steps", "independent"]
 
 Steps = int | Tensor
 """A step t: an int, or an integer tensor ``(B,)`` with one step for each row."""
@@ -28,6 +28,9 @@ class Kernel(ABC):
     r"""A diffusion kernel with its rates.
 
     Attributes:
+        family: torch class of one coordinate of all its laws.
+        parameters: names of the family's parameters, as its laws are blended.
+        outputs: how many numbers per coordinate a network gives to :meth:`head`.
         beta: rates :math:`\beta_1 \dots \beta_T`, ``(T,)``.
         T: number of steps.
         alpha_bar: signal kept :math:`\bar\alpha_0 \dots \bar\alpha_T`, ``(T + 1,)``.
@@ -38,6 +41,10 @@ class Kernel(ABC):
 
     Source: :eq:`diffusion-kernel`, paper eq. 2.
     """
+
+    family: type[Distribution]
+    parameters: tuple[str, ...]
+    outputs: int = 1
 
     def __init__(self, beta: Tensor) -> None:
         self.beta = schedules.check_rates(beta)
@@ -70,6 +77,42 @@ class Kernel(ABC):
         Source: :eq:`bayes-step`, paper eq. 48.
         """
 
+    @abstractmethod
+    def head(self, xt: Tensor, t: Steps, *outputs: Tensor) -> Independent:
+        r"""Reverse step from a network's outputs, as a small change of identity; t = 2 … T.
+
+        .. math:: z \mapsto p(x^{(t-1)} \mid x^{(t)}), \qquad
+           z = 0 \mapsto T_\pi(x^{(t-1)} \mid x^{(t)}; \beta_t)
+
+        so that an untrained network is exactly the identity model.  There are :attr:`outputs` of
+        them, each of the shape of xt.
+        """
+
+    def blend(self, rows: Tensor, edge: Independent, law: Distribution) -> Distribution:
+        r"""The edge law in some rows, the network's law elsewhere.
+
+        Args:
+            rows: where the edge step is taken, ``(B,)``, bool.
+            edge: law of the edge step, :math:`p(x^{(0)} \mid x^{(1)})`.
+            law: law of the other steps, of the same batch and event.
+
+        Raises:
+            ValueError: some row takes the edge step, and the law is of another family.
+        """
+        base = law.base_dist if isinstance(law, Independent) else law
+        if not isinstance(base, self.family):
+            if rows.any():
+                raise ValueError(
+                    "t must be an int where the network returns mixtures or another family than "
+                    f"{self.family.__name__}, got a tensor that holds 1"
+                )
+            return law
+        blended = {}
+        for name in self.parameters:
+            ours, theirs = getattr(edge.base_dist, name), getattr(base, name)
+            blended[name] = torch.where(rows.view(-1, *[1] * (ours.ndim - 1)), ours, theirs)
+        return independent(self.family, len(law.event_shape), **blended)
+
     def check_data(self, x0: Tensor, name: str = "x0") -> Tensor:
         """Return x0 if it is data for this kernel: ``(B, *event)``, finite, of the kernel's dtype.
 
@@ -82,12 +125,16 @@ class Kernel(ABC):
             raise ValueError(f"{name} must be finite, got {bad}")
         return x0
 
-    def at(self, values: Tensor, t: Steps, x: Tensor) -> Tensor:
+    def check_moments(self, x0: Tensor) -> Tensor:
+        """Return x0 if its moments are those that training needs: by default, any will do."""
+        return x0
+
+    def coefficient(self, table: Tensor, t: Steps, x: Tensor) -> Tensor:
         """Entries t of a table, shaped to multiply the states x ``(B, *event)``.
 
         A table of cumulative quantities has index t; one of steps, such as beta, index t - 1.
         """
-        picked = values[t]
+        picked = table[t]
         return picked if isinstance(t, int) else picked.reshape(-1, *[1] * (x.ndim - 1))
 
     def prior_entropy(self, event_shape: Sequence[int]) -> Tensor:
@@ -99,13 +146,6 @@ class Kernel(ABC):
         Source: :eq:`prior-entropy`, :eq:`prior-entropy-binomial`.
         """
         return self.prior((1, *event_shape)).entropy()[0]
-
-    def step_entropy(self, x_prev: Tensor, t: Steps) -> Tensor:
-        r"""Entropy of one step, :math:`H_q(X^{(t)} \mid X^{(t-1)} = x^{(t-1)})`, ``(B,)``, nats.
-
-        Source: :eq:`diffusion-kernel`.
-        """
-        return self.step(x_prev, t).entropy()
 
     def marginal_entropy(self, x0: Tensor, t: Steps) -> Tensor:
         r"""Entropy of many steps, ``(B,)``, nats.
@@ -120,8 +160,21 @@ class Kernel(ABC):
         """
         return self.marginal(x0, t).entropy()
 
+    def prior_surplus(self, x0: Tensor) -> Tensor:
+        r"""How far the log prior of each example is above its mean, ``(B,)``, nats.
+
+        .. math:: \log\pi(x^{(0)}) + H_p(X^{(T)})
+
+        Each step shrinks its expectation by :math:`1 - \beta_t`, for Gaussian noise as for states
+        that are drawn anew from the prior.
+
+        Source: :eq:`prior-cross-entropy`, :eq:`prior-cross-entropy-binomial`.
+        """
+        self._check_state(x0, "x0")
+        return self.prior(x0.shape).log_prob(x0) + self.prior_entropy(x0.shape[1:])
+
     def expected_log_prior(self, x0: Tensor, t: Steps) -> Tensor:
-        r"""Minus the cross entropy to the prior after t steps, ``(B,)``, nats, for both kernels.
+        r"""Minus the cross entropy to the prior after t steps, ``(B,)``, nats.
 
         .. math:: E_q[\log\pi(x^{(t)}) \mid x^{(0)}]
            = -H_p + \bar\alpha_t \big(\log\pi(x^{(0)}) + H_p\big)
@@ -132,8 +185,16 @@ class Kernel(ABC):
         Source: :eq:`prior-cross-entropy`, :eq:`prior-cross-entropy-binomial`, paper eq. 43.
         """
         self._check(t, x0=x0)
-        entropy = self.prior_entropy(x0.shape[1:])
-        return self.alpha_bar[t] * (self.prior(x0.shape).log_prob(x0) + entropy) - entropy
+        return self.alpha_bar[t] * self.prior_surplus(x0) - self.prior_entropy(x0.shape[1:])
+
+    def _check_outputs(self, xt: Tensor, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return a network's outputs if their number and shape are those of the head."""
+        shapes = [tuple(z.shape) for z in outputs]
+        if shapes != [tuple(xt.shape)] * self.outputs:
+            raise ValueError(
+                f"outputs must be {self.outputs} of shape {tuple(xt.shape)}, as xt, got {shapes}"
+            )
+        return outputs
 
     def _check_state(self, x: Tensor, name: str) -> None:
         if not isinstance(x, Tensor) or x.dtype != self.beta.dtype or x.device != self.beta.device:
@@ -177,3 +238,15 @@ class Kernel(ABC):
             torch._assert_async(inside, expected)
         elif not inside:
             raise ValueError(f"{expected}, got {t.min().item()} … {t.max().item()}")
+
+
+def independent(
+    family: Callable[..., Distribution], events: int, **parameters: Tensor
+) -> Independent:
+    """Independent laws of a family, with the last ``events`` axes as one event.
+
+    >>> from torch.distributions import Normal
+    >>> independent(Normal, 1, loc=torch.zeros(4, 2), scale=torch.ones(())).event_shape
+    torch.Size([2])
+    """
+    return Independent(family(**parameters, validate_args=False), events, validate_args=False)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.distributions import Bernoulli, Independent
 
-from dpm_lib.kernels.base import Kernel, Steps
+from dpm_lib.kernels.base import Kernel, Steps, independent
 
 __all__ = ["BinomialKernel"]
 
@@ -32,6 +32,9 @@ class BinomialKernel(Kernel):
     tensor([[0.1000, 0.6000]])
     """
 
+    family = Bernoulli
+    parameters = ("logits",)
+
     def __init__(self, beta: Tensor, rate: float = 0.5) -> None:
         super().__init__(beta)
         if not 0 < rate < 1:
@@ -43,7 +46,7 @@ class BinomialKernel(Kernel):
 
         Source: :eq:`stationarity`, :eq:`reverse-prior`, paper eqs. 1 and 4.
         """
-        return _bernoulli(self.beta.new_full(tuple(shape), self.rate))
+        return _bits(self.beta.new_full(tuple(shape), self.rate))
 
     def step(self, x_prev: Tensor, t: Steps) -> Independent:
         r"""One forward step.
@@ -62,8 +65,8 @@ class BinomialKernel(Kernel):
         paper eq. 2 and Table App.1.
         """
         self._check(t, x_prev=x_prev)
-        beta = self.at(self.beta, t - 1, x_prev)
-        return _bernoulli((1 - beta) * x_prev + self.rate * beta)
+        beta = self.coefficient(self.beta, t - 1, x_prev)
+        return _bits((1 - beta) * x_prev + self.rate * beta)
 
     def marginal(self, x0: Tensor, t: Steps) -> Independent:
         r"""Many forward steps in one.
@@ -81,7 +84,7 @@ class BinomialKernel(Kernel):
         Source: :eq:`forward-marginal-binomial`.
         """
         self._check(t, x0=x0)
-        return _bernoulli(self._rate_after(x0, t))
+        return _bits(self._rate_after(x0, t))
 
     def posterior(self, x0: Tensor, xt: Tensor, t: Steps) -> Independent:
         r"""One step back given the start, finite at a rate of 1.
@@ -103,11 +106,25 @@ class BinomialKernel(Kernel):
         """
         self._check(t, first=2, x0=x0, xt=xt)
         m = self._rate_after(x0, t - 1)
-        beta = self.at(self.beta, t - 1, xt)
+        beta = self.coefficient(self.beta, t - 1, xt)
         fresh = beta * (self.rate * xt + (1 - self.rate) * (1 - xt))  # drawn anew, and equal to xt
         one = m * (fresh + (1 - beta) * xt)
         zero = (1 - m) * (fresh + (1 - beta) * (1 - xt))
-        return _bernoulli(one / (one + zero))
+        return _bits(one / (one + zero))
+
+    def head(self, xt: Tensor, t: Steps, *outputs: Tensor) -> Independent:
+        r"""Binomial reverse step from one output z of the shape of xt.
+
+        .. math:: f_b = \sigma\big(z + \sigma^{-1}((1-\beta_t)\, x^{(t)} + \rho\beta_t)\big)
+
+        Raises:
+            ValueError: there is not one output of the shape of xt.
+
+        Source: paper Table App.1.
+        """
+        (z,) = self._check_outputs(xt, outputs)
+        logits = z + self.step(xt, t).base_dist.logits
+        return independent(Bernoulli, xt.ndim - 1, logits=logits)
 
     def check_data(self, x0: Tensor, name: str = "x0") -> Tensor:
         """Return x0 if it is data for this kernel: ``(B, *event)``, every value 0 or 1.
@@ -122,10 +139,11 @@ class BinomialKernel(Kernel):
         return x0
 
     def _rate_after(self, x0: Tensor, t: Steps) -> Tensor:
-        return self.at(self.alpha_bar, t, x0) * x0 + self.rate * self.at(self.beta_bar, t, x0)
+        return self.coefficient(self.alpha_bar, t, x0) * x0 + self.rate * self.coefficient(
+            self.beta_bar, t, x0
+        )
 
 
-def _bernoulli(rate: Tensor) -> Independent:
-    """Independent bits with the event over every axis but the first."""
-    bits = Bernoulli(rate, validate_args=False)
-    return Independent(bits, rate.ndim - 1, validate_args=False)
+def _bits(rate: Tensor) -> Independent:
+    """Independent bits of these rates, with the event over every axis but the first."""
+    return independent(Bernoulli, rate.ndim - 1, probs=rate)

@@ -18,7 +18,8 @@ def draw(distribution: Distribution, generator: torch.Generator) -> Tensor:
     r"""One draw for each member of the batch, ``(*batch, *event)``.
 
     A normal is drawn as :math:`\mu + \sigma\epsilon`, so gradients reach its parameters; a bit as
-    :math:`[u < r]`, 0 or 1 in floating point; a mixture by its component, then from it.
+    :math:`[u < r]`, 0 or 1; one of K states as its number; a mixture by its component, then from
+    it.  All draws are in floating point.
 
     Raises:
         TypeError: the law is none of these.
@@ -42,21 +43,25 @@ def draw(distribution: Distribution, generator: torch.Generator) -> Tensor:
         uniform = torch.rand(rate.shape, generator=generator, dtype=rate.dtype, device=rate.device)
         return (uniform < rate).to(rate.dtype)
     if isinstance(distribution, Categorical):
-        rate = distribution.probs
-        check_generator(generator, rate.device)
-        flat = torch.multinomial(rate.reshape(-1, rate.shape[-1]), 1, generator=generator)
-        return flat.reshape(rate.shape[:-1])
+        return _choose(distribution, generator).to(distribution.probs.dtype)
     if isinstance(distribution, MixtureSameFamily):
-        chosen = draw(distribution.mixture_distribution, generator)
+        chosen = _choose(distribution.mixture_distribution, generator)
         event = distribution.event_shape
         all_draws = draw(distribution.component_distribution, generator)
         index = chosen.reshape(*chosen.shape, 1, *[1] * len(event))
         index = index.expand(*chosen.shape, 1, *event)
         return all_draws.gather(chosen.ndim, index).squeeze(chosen.ndim)
     raise TypeError(
-        "distribution must be an independent Normal or Bernoulli, a Categorical or a mixture "
+        "distribution must be an independent Normal, Bernoulli or Categorical, or a mixture "
         f"of these, got {type(distribution).__name__}"
     )
+
+
+def _choose(law: Categorical, generator: torch.Generator) -> Tensor:
+    """Index of one state for each member of the batch."""
+    check_generator(generator, law.probs.device)
+    flat = law.probs.reshape(-1, law.probs.shape[-1])
+    return torch.multinomial(flat, 1, generator=generator).reshape(law.batch_shape)
 
 
 def check_generator(generator: torch.Generator, device: torch.device) -> None:

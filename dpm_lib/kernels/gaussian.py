@@ -5,13 +5,14 @@ The square root of the signal has an infinite slope where a rate of 1 erases it;
 taken to be 0 there, so that all other gradients stay right.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
-from dpm_lib.kernels.base import Kernel, Steps
+from dpm_lib.kernels.base import Kernel, Steps, independent
 
 __all__ = ["GaussianKernel", "root"]
 
@@ -31,6 +32,10 @@ class GaussianKernel(Kernel):
     >>> kernel.marginal(torch.ones(1, 2), 1).mean
     tensor([[0.8000, 0.8000]])
     """
+
+    family = Normal
+    parameters = ("loc", "scale")
+    outputs = 2
 
     def __init__(self, beta: Tensor) -> None:
         super().__init__(beta)
@@ -63,8 +68,8 @@ class GaussianKernel(Kernel):
         paper eq. 2 and Table App.1.
         """
         self._check(t, x_prev=x_prev)
-        mean = self.at(self._sqrt_alpha, t - 1, x_prev) * x_prev
-        return _normal(mean, self.at(self._sqrt_beta, t - 1, x_prev))
+        mean = self.coefficient(self._sqrt_alpha, t - 1, x_prev) * x_prev
+        return _normal(mean, self.coefficient(self._sqrt_beta, t - 1, x_prev))
 
     def marginal(self, x0: Tensor, t: Steps) -> Independent:
         r"""Many forward steps in one.
@@ -82,8 +87,8 @@ class GaussianKernel(Kernel):
         Source: :eq:`forward-marginal`.
         """
         self._check(t, x0=x0)
-        mean = self.at(self._sqrt_alpha_bar, t, x0) * x0
-        return _normal(mean, self.at(self._sqrt_beta_bar, t, x0))
+        mean = self.coefficient(self._sqrt_alpha_bar, t, x0) * x0
+        return _normal(mean, self.coefficient(self._sqrt_beta_bar, t, x0))
 
     def posterior(self, x0: Tensor, xt: Tensor, t: Steps) -> Independent:
         r"""One step back given the start, in a form that stays finite at a rate of 1.
@@ -105,16 +110,63 @@ class GaussianKernel(Kernel):
         Source: :eq:`forward-posterior`, :eq:`bayes-step`, paper eq. 48.
         """
         self._check(t, first=2, x0=x0, xt=xt)
-        bar, bar_prev = self.at(self.beta_bar, t, x0), self.at(self.beta_bar, t - 1, x0)
-        beta = self.at(self.beta, t - 1, x0)
-        mean = self.at(self._sqrt_alpha_bar, t - 1, x0) * (beta / bar) * x0
-        mean = mean + self.at(self._sqrt_alpha, t - 1, xt) * (bar_prev / bar) * xt
+        bar, bar_prev = (
+            self.coefficient(self.beta_bar, t, x0),
+            self.coefficient(self.beta_bar, t - 1, x0),
+        )
+        beta = self.coefficient(self.beta, t - 1, x0)
+        mean = self.coefficient(self._sqrt_alpha_bar, t - 1, x0) * (beta / bar) * x0
+        mean = mean + self.coefficient(self._sqrt_alpha, t - 1, xt) * (bar_prev / bar) * xt
         return _normal(mean, (bar_prev / bar * beta).sqrt())
+
+    def head(self, xt: Tensor, t: Steps, *outputs: Tensor) -> Independent:
+        r"""Gaussian reverse step from two outputs of the shape of xt.
+
+        .. math:: f_\mu = \sqrt{1-\beta_t}\, x^{(t)}
+           + \frac{\beta_t}{\sqrt{\bar\beta_t}} z^\mu, \qquad
+           f_\Sigma = \sigma\big(z^\Sigma + \sigma^{-1}(\beta_t)\big)
+           = \frac{\beta_t}{\beta_t + (1-\beta_t)\, e^{-z^\Sigma}}
+
+        The exact conditional mean has :math:`z^\mu = \sqrt{\bar\beta_t / (1-\beta_t)}\, \nabla
+        \log (q / \pi)(x^{(t)})`, of order 1 at every t.  (The paper's mean, eq. 65, is no
+        perturbation of the forward step.)
+
+        Raises:
+            ValueError: there are not two outputs of the shape of xt.
+
+        Source: paper eq. 64.
+        """
+        z_mu, z_sigma = self._check_outputs(xt, outputs)
+        beta = self.coefficient(self.beta, t - 1, xt)
+        bar = self.coefficient(self.beta_bar, t, xt)
+        mean = root(1 - beta) * xt + beta / bar.sqrt() * z_mu
+        variance = beta / (beta + (1 - beta) * torch.exp(-z_sigma))
+        return _normal(mean, variance.sqrt())
+
+    def check_moments(self, x0: Tensor) -> Tensor:
+        r"""Return x0 if its second moment per dimension, :math:`m_2`, is 1.
+
+        The tolerance is 2 % and, because a small sample has its own noise, 4 standard errors.
+
+        Raises:
+            ValueError: the second moment is not 1.
+
+        Source: :eq:`bound-correction`.
+        """
+        m2 = x0.square().mean().item()
+        each = x0.square().flatten(1).mean(1)
+        error = each.std(correction=0).item() / math.sqrt(len(x0))
+        if abs(m2 - 1) > 0.02 + 4 * error:
+            raise ValueError(
+                f"x0 must have second moment 1 per dimension (divide it by {math.sqrt(m2):.4g}), "
+                f"got {m2:.4g}"
+            )
+        return x0
 
 
 def _normal(mean: Tensor, scale: Tensor) -> Independent:
-    """Independent normals with the event over every axis but the first."""
-    return Independent(Normal(mean, scale, validate_args=False), mean.ndim - 1, validate_args=False)
+    """Normals with the event over every axis but the first."""
+    return independent(Normal, mean.ndim - 1, loc=mean, scale=scale)
 
 
 def root(x: Tensor) -> Tensor:

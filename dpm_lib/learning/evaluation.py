@@ -1,7 +1,6 @@
 r""":math:`K` and :math:`K - L_{null}` on held-out data, in bits, with their standard error."""
 
 import json
-import math
 import os
 import re
 import time
@@ -15,7 +14,7 @@ from torch import Tensor
 from dpm_lib.bounds import bound
 from dpm_lib.evidence.provenance import library_version
 from dpm_lib.evidence.storage import RESULTS, locked, replace_file
-from dpm_lib.likelihood import bits, null_log_likelihood
+from dpm_lib.likelihood import bits, mean_and_error, null_log_likelihood
 from dpm_lib.reverse import ReverseProcess
 
 __all__ = ["evaluate", "record", "recorded"]
@@ -53,14 +52,15 @@ def evaluate(
             f"x0 must have at least 2 examples and repeats be positive, got {len(x0)}, {repeats}"
         )
     begin = time.perf_counter()
-    draws = [bound(model, x0, generator=generator).K_exact for _ in range(repeats)]
+    draws = [bound(model, x0, generator=generator).K_corrected for _ in range(repeats)]
     K = bits(torch.stack(draws).mean(0))
+    mean, error = mean_and_error(K)
     null = bits(null_log_likelihood(model.kernel, x0))
     return {
-        "K": K.mean().item(),
+        "K": mean.item(),
         "K_minus_L_null": (K - null).mean().item(),
         "unit": "bits per example",
-        "standard_error": K.std().item() / math.sqrt(len(K)),
+        "standard_error": error.item(),
         "n": len(x0),
         "T": model.kernel.T,
         "seed": generator.initial_seed(),

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from dpm_lib import schedules
+from dpm_lib.bounds import second_moment
 from dpm_lib.evidence.provenance import library_version
 from dpm_lib.evidence.storage import locked
 from dpm_lib.kernels import GaussianKernel
@@ -122,7 +123,7 @@ def run(name: str, *, seed: int, steps: int | None = None, device: str = "cpu") 
     result = {"recipe": name, **evaluate(model, held_out, generator=generator)}
     if seen is not None:
         result["K_train"] = evaluate(model, seen, generator=generator)["K"]
-    result["second_moment"] = held_out.square().mean().item()
+    result["second_moment"] = second_moment(held_out).item()
     result["settings"] = recipe.settings() | {"steps": steps}
     return result | {"seed": seed, "seconds": round(time.perf_counter() - begin, 1)}
 

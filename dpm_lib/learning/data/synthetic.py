@@ -1,13 +1,46 @@
-r""":math:`(\phi\cos\phi,\ \phi\sin\phi)` with :math:`\phi \sim U[1.2\pi, 3.8\pi]`, plus noise."""
+r""":math:`(\phi\cos\phi,\ \phi\sin\phi)` plus noise, and binary patterns: the paper's toy data."""
 
 import math
 
 import torch
 from numpy.polynomial.legendre import leggauss
 
-from dpm_lib.exact import MixtureLaw
+from dpm_lib.exact import MixtureLaw, PatternLaw
 
-__all__ = ["swiss_roll"]
+__all__ = ["heartbeat", "swiss_roll"]
+
+PERIOD = 5
+"""A heartbeat has a 1 in every fifth place."""
+
+
+def heartbeat(
+    length: int = 20,
+    *,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str | None = None,
+) -> PatternLaw:
+    r"""The binary heartbeat: a 1 in every fifth place, in one of five phases of equal weight.
+
+    .. math:: x_i = [\, i \equiv k \bmod 5 \,], \qquad k \sim U\{0 \dots 4\}
+
+    Args:
+        length: number of bits, at least 5.
+        dtype: of the law.
+        device: of the law.
+
+    Raises:
+        ValueError: length is below 5.
+
+    Source: paper section 3.1.2 (there of 20 bits).
+
+    >>> heartbeat(10).patterns[0].tolist()
+    [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    """
+    if length < PERIOD:
+        raise ValueError(f"length must be at least {PERIOD}, got {length}")
+    place, phase = torch.arange(length, device=device), torch.arange(PERIOD, device=device)
+    patterns = (place % PERIOD == phase[:, None]).to(dtype)
+    return PatternLaw(patterns, patterns.new_ones(PERIOD))
 
 
 def swiss_roll(
@@ -18,6 +51,9 @@ def swiss_roll(
     device: torch.device | str | None = None,
 ) -> MixtureLaw:
     r"""The swiss roll as a law whose density, entropies and best bound are known.
+
+    .. math:: x \propto (\phi\cos\phi,\ \phi\sin\phi) + \text{noise}, \qquad
+       \phi \sim U[1.2\pi, 3.8\pi]
 
     The roll is centred and divided by one constant, so that the second moment is exactly 1.  The
     angle sits on Gauss-Legendre nodes; where their spacing is below the noise, the mixture cannot

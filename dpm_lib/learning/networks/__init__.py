@@ -1,7 +1,6 @@
 r""":math:`f_\mu, f_\Sigma, f_b`, the networks that give the law of one reverse step."""
 
-from dpm_lib.learning.networks.heads import binomial_head, gaussian_head
 from dpm_lib.learning.networks.mlp import MLPNetwork, temporal_bumps
 from dpm_lib.learning.networks.rbf import RBFNetwork
 
-__all__ = ["MLPNetwork", "RBFNetwork", "binomial_head", "gaussian_head", "temporal_bumps"]
+__all__ = ["MLPNetwork", "RBFNetwork", "temporal_bumps"]

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Independent
 
-from dpm_lib.kernels import BinomialKernel, GaussianKernel, Kernel, Steps
+from dpm_lib.kernels import Kernel, Steps
 from dpm_lib.kernels.draws import check_generator
-from dpm_lib.learning.networks.heads import binomial_head, gaussian_head, linear
 
 __all__ = ["MLPNetwork", "temporal_bumps"]
 
 BUMPS = 16
+"""How many bumps tell a network the time."""
 
 
 def temporal_bumps(t: Tensor, T: int, count: int) -> Tensor:
@@ -41,7 +41,7 @@ def temporal_bumps(t: Tensor, T: int, count: int) -> Tensor:
 
 
 class MLPNetwork(nn.Module):
-    r"""A multilayer perceptron with the time as a bias of each layer, for both kernels.
+    r"""A multilayer perceptron with the time as a bias of each layer, for any kernel.
 
     .. math:: h_0 = x^{(t)}, \qquad h_l = \mathrm{silu}(W_l h_{l-1} + V_l g(t)), \qquad
        z = W h + V g(t)
@@ -49,14 +49,14 @@ class MLPNetwork(nn.Module):
     The last layer starts at 0, so that the untrained network is the identity model.
 
     Args:
-        kernel: kernel that is reversed; it decides the head.
+        kernel: kernel that is reversed; its head makes a law of the outputs.
         event_shape: shape of one state; it is flattened.
         hidden: units in each layer.
         layers: number of hidden layers.
         generator: source of the initial weights, on the kernel's device.
 
     Raises:
-        ValueError: the kernel is of another kind, or the generator is on another device.
+        ValueError: the generator is on another device.
     """
 
     def __init__(
@@ -69,15 +69,13 @@ class MLPNetwork(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        if not isinstance(kernel, GaussianKernel | BinomialKernel):
-            raise ValueError(f"kernel must be Gaussian or binomial, got {type(kernel).__name__}")
         check_generator(generator, kernel.beta.device)
         self.kernel, self.event_shape = kernel, torch.Size(event_shape)
-        d, outputs = self.event_shape.numel(), 2 if isinstance(kernel, GaussianKernel) else 1
-        sizes = [d, *[hidden] * layers, outputs * d]
+        d = self.event_shape.numel()
+        sizes = [d, *[hidden] * layers, kernel.outputs * d]
         like = kernel.beta.detach()
-        self.state = nn.ModuleList(linear(a, b, like, generator) for a, b in pairwise(sizes))
-        self.time = nn.ModuleList(linear(BUMPS, b, like, generator) for b in sizes[1:])
+        self.state = nn.ModuleList(_linear(a, b, like, generator) for a, b in pairwise(sizes))
+        self.time = nn.ModuleList(_linear(BUMPS, b, like, generator) for b in sizes[1:])
         for name in (f"state.{layers}.weight", f"time.{layers}.weight"):
             nn.init.zeros_(self.get_parameter(name))
 
@@ -90,7 +88,18 @@ class MLPNetwork(nn.Module):
             h = state(h) + clock(bumps)
             if i < len(self.state) - 1:
                 h = nn.functional.silu(h)
-        if isinstance(self.kernel, BinomialKernel):
-            return binomial_head(self.kernel, xt, t, h.view_as(xt))
-        z_mu, z_sigma = h.view(len(xt), 2, *self.event_shape).unbind(1)
-        return gaussian_head(self.kernel, xt, t, z_mu, z_sigma)
+        outputs = h.view(len(xt), self.kernel.outputs, *self.event_shape)
+        return self.kernel.head(xt, t, *outputs.unbind(1))
+
+
+def _linear(inputs: int, outputs: int, like: Tensor, generator: torch.Generator) -> nn.Linear:
+    r"""Linear layer with weights :math:`U(\pm\sqrt{3/\text{inputs}})` from the generator, bias 0.
+
+    The layer has the dtype and device of ``like``.
+    """
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs, device=like.device, dtype=like.dtype)
+    reach = (3 / inputs) ** 0.5
+    with torch.no_grad():
+        layer.weight.uniform_(-reach, reach, generator=generator)
+        layer.bias.zero_()
+    return layer
