@@ -41,7 +41,7 @@ def log_prob(kernel: Kernel, trajectory: Tensor) -> Tensor:
     Raises:
         ValueError: the trajectory does not have T + 1 states.
 
-    Source: :eq:`forward-trajectory`, :eq:`markov-step`, paper eqs. 3 and 47.
+    Source: :eq:`forward-trajectory`, :eq:`forward-steps`, :eq:`markov-step`, paper eqs. 3 and 47.
     """
     before, after, t = _pairs(kernel, trajectory)
     flat = kernel.step(before.flatten(0, 1), t).log_prob(after.flatten(0, 1))

@@ -49,9 +49,9 @@ def test_a_mention_is_no_call(cell):
 def test_methods_and_properties_are_found_by_name():
     assert STEP in calls(("kernel.step(x, 3)",))
     assert STEP not in calls(("kernel.step",))
-    read = {name for name in calls(("print(terms.K_exact)",)) if name.endswith(".K_exact")}
-    assert read == {"dpm_lib.bounds.Bound.K_exact"}
-    assert not calls(("terms.K_exact = 3",))
+    read = {name for name in calls(("print(terms.K_corrected)",)) if name.endswith(".K_corrected")}
+    assert read == {"dpm_lib.bounds.Bound.K_corrected"}
+    assert not calls(("terms.K_corrected = 3",))
 
 
 def test_ids_with_digits_are_matched(monkeypatch):

@@ -34,6 +34,7 @@ EQUATIONS: dict[str, Equation] = {
         Equation("erasing-schedule", "The schedule that erases evenly", "kernels"),
         # forward trajectory
         Equation("forward-trajectory", "The forward chain factorises", "forward", (3,), (1,)),
+        Equation("forward-steps", "The steps, given the data", "forward", (), (1,)),
         Equation("forward-marginal", "Many forward steps in one", "forward"),
         Equation("forward-marginal-binomial", "Many bit-flip steps in one", "forward"),
         # reverse trajectory
@@ -46,7 +47,8 @@ EQUATIONS: dict[str, Equation] = {
         Equation("importance-insertion", "Multiply and divide by q", "likelihood", (7, 8), (4,)),
         Equation("importance-weights", "An average over trajectories", "likelihood", (9,), (4,)),
         # training and the bound
-        Equation("log-likelihood", "The objective of training", "bound", (10,), (5, 6)),
+        Equation("log-likelihood", "The objective of training", "bound", (10,), (6,)),
+        Equation("training-optimum", "Training aims at the data law", "bound", (), (5,)),
         Equation("log-likelihood-trajectories", "The objective over trajectories", "bound", (11,)),
         Equation("gibbs-inequality", "A KL divergence is never negative", "bound"),
         Equation("jensen-bound", "The bound and its gap", "bound", (12, 13, 37, 38), (6,)),

@@ -104,7 +104,9 @@ class GaussianLaw(Law):
 
         .. math:: L = \int q(x) \log p(x)\, dx
 
-        Source: :eq:`log-likelihood`, paper eq. 10.
+        No model has more than minus the entropy of the data, which the data law itself has.
+
+        Source: :eq:`log-likelihood`, :eq:`training-optimum`, paper eq. 10.
         """
         square = data.variance + (data.mean - self.mean) ** 2
         terms = torch.log(2 * torch.pi * self.variance) + square / self.variance
