@@ -10,7 +10,19 @@ from dpm_lib.evidence.checks import Refuted, check, prove, rounding
 from dpm_lib.evidence.equations import EQUATIONS
 from dpm_lib.evidence.ledger import entries, rows, verdicts
 from dpm_lib.evidence.notation import SYMBOLS, table
-from dpm_lib.symbolic import Derivation, Unproved
+from dpm_lib.symbolic import (
+    Derivation,
+    GaussianChain,
+    Normal,
+    T,
+    Unproved,
+    beta,
+    equals,
+    q,
+    sqrt,
+    t,
+    x,
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -35,24 +47,13 @@ def _check(equation="forward-marginal", **changes):
     return check(equation, "a route", **arguments)
 
 
-class Proved(Derivation):
-    """A derivation of which nothing is left but what ``prove`` asks for."""
+STEP = Normal(x[t], sqrt(1 - beta[t]) * x[t - 1], beta[t])
+DAMAGED = {"damaged": Normal(x[t], (1 - beta[t]) * x[t - 1], beta[t])}
 
-    worlds, count, claim = ("a world",), 3, {"T": [2, 3], "kernels": ["Gaussian"]}
 
-    def __init__(self, survivor=None):
-        self.survivor = survivor
-
-    def latex(self):
-        return "x"
-
-    def refuses(self, expression):
-        return 0.5 if expression else None
-
-    def slips(self):
-        if self.survivor:
-            raise Unproved(self.survivor)
-        return 17, ["x = x"]
+def proved(T=3):
+    """A short derivation: one step of the Gaussian kernel."""
+    return Derivation(q(x[t] | x[t - 1]), equals(STEP, "by kernel"), worlds=[GaussianChain(T)])
 
 
 # check
@@ -207,25 +208,33 @@ def test_only_derivations_are_proofs(ledger_folder):
         worlds, count, claim = ["a world"], 3, {"T": [2]}
         latex, refuses, slips = (lambda self, *x: 0.5,) * 3
 
-    with pytest.raises(TypeError, match=r"derivation must be a Derivation .* got Impostor"):
-        prove("forward-marginal", Impostor(), mutants={"damaged": 1})
+    class Heir(Derivation):
+        def latex(self):
+            return "1 = 2"
+
+    heir = Heir(q(x[t] | x[t - 1]), equals(STEP, "by kernel"), worlds=[GaussianChain(3)])
+    for other in (Impostor(), heir):
+        with pytest.raises(TypeError, match=r"derivation must be a Derivation"):
+            prove("forward-marginal", other, mutants=DAMAGED)
     assert not ledger_folder.exists()
 
 
 def test_a_proof_needs_mutants_that_differ():
     """The damaged formula equal to the proved one raises; the row tells what was proved."""
     with pytest.raises(Refuted, match="equals the proved formula"):
-        prove("forward-marginal", Proved(), mutants={"same": 0})
-    row = prove("forward-marginal", Proved(), mutants={"damaged": 1})
-    assert (row.kind, row.steps, row.worlds) == ("proof", 3, ["a world"])
-    assert row.claim == {"T": [2, 3], "kernels": ["Gaussian"]}
-    assert row.slips == {"refused": 17, "equal": ["x = x"]}
+        prove("forward-marginal", proved(), mutants={"same": STEP})
+    with pytest.raises(ValueError, match="has no value"):
+        prove("forward-marginal", proved(), mutants={"no state": q(x[T + 1])})
+    row = prove("forward-marginal", proved(), mutants=DAMAGED)
+    assert (row.kind, row.steps, row.worlds) == ("proof", 1, [GaussianChain(3).name])
+    assert row.claim == {"T": [3], "d": [1], "kernels": ["Gaussian"]}
+    assert row.slips["refused"] > 40
 
 
 def test_a_slip_that_survives_is_no_proof(ledger_folder):
     """When a damage made by machine is not refused, nothing is written."""
-    with pytest.raises(Unproved, match="beta_2 for beta_1"):
-        prove("forward-marginal", Proved("beta_2 for beta_1"), mutants={"damaged": 1})
+    with pytest.raises(Unproved, match="larger worlds alone notice a slip"):
+        prove("forward-marginal", proved(T=1), mutants=DAMAGED)
     assert not ledger_folder.exists()
 
 
@@ -250,7 +259,7 @@ def test_an_equation_is_measured_with_a_proof_and_a_check():
     assert status() == "not measured: no proof and no check on record"
     _check()
     assert status() == "not measured: no proof on record"
-    prove("forward-marginal", Proved(), mutants={"damaged": 1})
+    prove("forward-marginal", proved(), mutants=DAMAGED)
     assert status() == "measured"
 
 
@@ -273,8 +282,9 @@ def test_a_row_prints_as_one_quiet_line():
     assert str(row) == (
         "forward-marginal: a route, error 0.0e+00 ≤ 1.0e-12, 1 damaged formula refused"
     )
-    proof = prove("forward-marginal", Proved(), mutants={"damaged": 1})
-    assert str(proof) == "forward-marginal: 3 steps proved, 18 damaged formulas refused"
+    proof = prove("forward-marginal", proved(), mutants=DAMAGED)
+    count = proof.slips["refused"] + 1
+    assert str(proof) == f"forward-marginal: 1 step proved, {count} damaged formulas refused"
     assert proof._repr_html_() == f'<p class="dpm-row">✓ {proof}</p>'
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 import test_layout
-from test_evidence import Proved
+from test_evidence import DAMAGED, proved
 from test_evidence import _check as check_by_test
 
 from book_ext import house
@@ -66,7 +66,7 @@ def faults(tmp_path, monkeypatch):
             if "check" in steps:
                 check_by_test(equation="new-law")
             if "prove" in steps:
-                prove("new-law", Proved(), mutants={"damaged": 1})
+                prove("new-law", proved(), mutants=DAMAGED)
         except ValueError as error:
             faults.append(str(error))
         for entry in ledger.entries():

@@ -210,6 +210,88 @@ def test_an_induction_refuses_a_term_that_knows_the_last_index():
         Induction(n * (n + 1) / 2, n * (n + 1) / 2, "no sum at all")
 
 
+def test_an_induction_refuses_densities_that_say_nothing():
+    with pytest.raises(Unproved):
+        Induction(
+            Product(q(x[t - 1] | x[0]) / q(x[t] | x[0]), (t, 1, T)),
+            q(x[0] | x[0]) / q(x[T] | x[0]),
+            "it starts at the data",
+        )
+
+
+# worlds
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: FiniteChain(2, states=1),
+        lambda: FiniteChain(0),
+        lambda: GaussianChain(0),
+        lambda: GaussianChain(2, dimension=0),
+        lambda: BinomialChain(2, dimension=0),
+        lambda: FiniteChain(True),
+        lambda: FiniteChain(2.0),
+    ],
+)
+def test_a_world_that_cannot_tell_anything_is_refused(make):
+    with pytest.raises(ValueError, match="must be a whole number"):
+        make()
+
+
+def test_a_free_symbol_is_no_number_of_the_world():
+    """A symbol may have the name of a rate or of the base rate; it is free all the same."""
+    for name in ("b1", "q0_0"):
+        symbol = sp.Symbol(name, positive=True)
+        world = BinomialChain(2, free=[symbol])
+        for number in (sym.rho, beta[1]):
+            with pytest.raises(Unproved):
+                proves(symbol, number, world)
+    variance = sp.Symbol("v_0", positive=True)
+    with pytest.raises(Unproved):
+        proves(sym.v[0], variance, GaussianChain(2, free=[variance]))
+
+
+def test_only_worlds_of_the_library_count():
+    class Yes:
+        T, name, claim = 2, "yes", {}
+
+    with pytest.raises(TypeError, match="worlds must be worlds"):
+        proves(q(x[0]), p(x[0]), Yes())
+
+
+def test_signs_are_looked_at_far_out_too():
+    """A root whose sign changes beyond the middle of the domain is not decided."""
+    for far in (3, 10, 40):
+        for side in (far - mu_0, mu_0 - far):
+            with pytest.raises(Unproved):
+                proves(sqrt(sp.expand((mu_0 - far) ** 2)), side, G1)
+
+
+def test_a_derivation_keeps_the_lines_that_were_checked():
+    """What is printed cannot be exchanged after the proof."""
+    proved = proves(q(x[0]), Int(q(x[0:T]), x[1:T]), F2)
+    for name in ("start", "steps", "worlds", "claim", "count"):
+        with pytest.raises(AttributeError):
+            setattr(proved, name, 1)
+
+
+def test_the_claim_says_in_which_chains_and_under_which_conditions():
+    proved = proves(
+        p(x[0] | x[1]),
+        Kernel(x[0], x[1], beta[1]),
+        GaussianChain(2, 2, edge=True),
+        GaussianChain(3, edge=True, unit=True),
+        BinomialChain(2, edge=True),
+    )
+    assert proved.claim == {
+        "T": [2, 3],
+        "d": [1, 2],
+        "kernels": ["Gaussian", "binomial"],
+        "given": ["fixed edge step", "second moment 1"],
+    }
+
+
 # strings
 
 HOSTILE = "__import__('os').environ.__setitem__('DPM_WAS_RUN', '1')"

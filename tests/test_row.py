@@ -4,7 +4,7 @@ import json
 
 import pytest
 import test_evidence
-from test_evidence import Proved
+from test_evidence import DAMAGED, proved
 from typer.testing import CliRunner
 
 from dpm_lib.cli import app
@@ -19,7 +19,7 @@ ledger_folder = test_evidence.ledger_folder
 def table(ledger_folder):
     """The rows of a file: a check and a proof of one equation."""
     test_evidence._check()
-    prove("forward-marginal", Proved(), mutants={"damaged": 1})
+    prove("forward-marginal", proved(), mutants=DAMAGED)
     return json.loads((ledger_folder / "cpu.json").read_text())
 
 

@@ -148,7 +148,7 @@ def prove(equation: str, derivation: Any, *, mutants: Mapping[str, Any]) -> Row:
     from dpm_lib.symbolic import Derivation, Induction
 
     _known(equation, mutants)
-    if not isinstance(derivation, Derivation | Induction):
+    if type(derivation) not in (Derivation, Induction):
         raise TypeError(
             "derivation must be a Derivation or an Induction of dpm_lib.symbolic, "
             f"got {type(derivation).__name__}"

@@ -13,7 +13,7 @@ from dpm_lib.evidence.equations import EQUATIONS
 
 __all__ = ["Row", "in_words", "parse", "seal"]
 
-CLAIMS = {"T", "d", "states", "kernels"}
+CLAIMS = {"T", "d", "states", "kernels", "given"}
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Row:
         mutants: ``name``, ``error`` and ``margin``, the error it would have been allowed.
         steps: of a proof, the lines that were checked.
         worlds: of a proof, where each line was checked.
-        claim: of a proof, for which ``T``, ``d``, ``states`` and ``kernels``.
+        claim: of a proof, for which ``T``, ``d``, ``states`` and ``kernels``, ``given`` what.
         slips: of a proof, how many one-slip damages were ``refused``, and which are ``equal``.
         device: name of the device of a check.
         dtype: of a check; ``"exact"`` for a proof.

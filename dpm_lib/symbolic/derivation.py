@@ -70,7 +70,7 @@ class Derivation:
     Attributes:
         worlds: names of the worlds.
         count: number of steps checked.
-        claim: what the worlds are, for short: "T", "d", "states", "kernels" to sorted lists.
+        claim: for which "T", "d", "states", "kernels" it was checked, and what was "given".
 
     Raises:
         Unproved: a step does not hold in some world, or was not evaluated there.
@@ -79,8 +79,10 @@ class Derivation:
     def __init__(
         self, start: Any, *steps: Step, worlds: Sequence[World], steps_from: int = 1
     ) -> None:
-        self.start, self.steps, self._worlds = strict(start), steps, tuple(worlds)
+        self._start, self._steps, self._worlds = strict(start), steps, tuple(worlds)
         self._first = steps_from
+        if not all(isinstance(world, World) for world in self._worlds):
+            raise TypeError(f"worlds must be worlds of dpm_lib.symbolic, got {worlds}")
         if not steps or not worlds:
             raise Unproved("a derivation needs a step and a world in which it is checked")
         self._lines = [self.start, *(step.expression for step in steps)]
@@ -89,6 +91,16 @@ class Derivation:
         for world in self._worlds:
             for before, step in zip(self._lines, steps, strict=False):
                 self._check(world, before, step)
+
+    @property
+    def start(self) -> Expr:
+        """The first expression."""
+        return self._start
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The lines that follow."""
+        return self._steps
 
     @property
     def worlds(self) -> list[str]:
@@ -103,13 +115,11 @@ class Derivation:
     @property
     def claim(self) -> dict[str, list[Any]]:
         """What the worlds are, for short."""
-        keys = [
-            key for key in ("T", "d", "states", "kernels") for w in self._worlds if key in w.claim
-        ]
-        return {
-            key: sorted({world.claim[key] for world in self._worlds if key in world.claim})
-            for key in dict.fromkeys(keys)
-        }
+        found: dict[str, set[Any]] = {}
+        for key in ("T", "d", "states", "kernels", "given"):
+            values = [world.claim[key] for world in self._worlds if key in world.claim]
+            found[key] = {v for one in values for v in (one if isinstance(one, list) else [one])}
+        return {key: sorted(values) for key, values in found.items() if values}
 
     def refuses(self, mutant: Any) -> float | None:
         """By how much a damaged last line differs from the proved one; None if it does not.
@@ -231,7 +241,7 @@ def _only_in_indices(expr: Any) -> None:
 
 
 def _degree(expr: Any) -> int:
-    """The degree of an expression in d."""
+    """The degree of an expression in d; what is no polynomial in d is refused."""
     if expr == lang.d:
         return 1
     parts = [_degree(a) for a in expr.args]
@@ -239,7 +249,7 @@ def _degree(expr: Any) -> int:
         return sum(parts)
     if isinstance(expr, sp.Pow) and expr.exp.is_Integer and expr.exp > 0:
         return parts[0] * int(expr.exp)
-    if isinstance(expr, sp.Pow | sp.log) and any(parts):
+    if any(parts) and not isinstance(expr, sp.Add | sp.Sum | lang.Int | lang.Expect | sp.Tuple):
         raise Unproved(f"{expr} is no polynomial in d")
     return max(parts, default=0)
 

@@ -71,11 +71,18 @@ def _holds(left: Expr, right: Expr) -> bool:
     if not isinstance(left, sp.Sum | sp.Product) or len(left.limits) != 1:
         return False
     index, first, last = left.limits[0]
+    if any(_says_nothing(side) for side in (left.function, right)):
+        return False
     if not (last.is_Symbol and last not in left.function.free_symbols | first.free_symbols):
         return False  # a term that knows the last index changes when the sum grows
     if index in right.free_symbols - {last}:
         return False
     return all(sp.cancel(sp.together(side)) == 0 for side in _residues(left, right))
+
+
+def _says_nothing(expr: Expr) -> bool:
+    """Whether a state stands on both sides of a bar."""
+    return any(set(law.targets) & set(law.given) for law in expr.atoms(lang.Density))
 
 
 def _residues(left: sp.Sum | sp.Product, right: Expr) -> list[Expr]:

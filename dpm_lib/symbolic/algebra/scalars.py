@@ -15,14 +15,14 @@ from functools import lru_cache
 from random import Random
 from typing import Any, TypeAlias
 
-from sympy import QQ, factorint
+from sympy import QQ, Symbol, factorint
 from sympy.polys.fields import FracElement, field
 from sympy.polys.rings import PolyElement
 
 __all__ = ["AtPoint", "Domain", "Exact", "LogSum", "Number", "Outside", "Scalar"]
 
 POINTS = 5
-"""How many points of the domain decide a sign."""
+"""A sign is decided at so many points in the middle of the domain and so many far out."""
 
 
 class Outside(ValueError):
@@ -33,13 +33,19 @@ class Domain:
     """The free numbers of a world, each with the open interval that it lies in.
 
     A domain makes scalars: :meth:`free` those of the free numbers, :meth:`constant` those of
-    fractions.  Its points are drawn once, the same in every run.
+    fractions.  Its points are drawn once, the same in every run: some in the intervals, the others
+    as far out as numbers of their kind go (probabilities, positive numbers, real numbers).
     """
 
     def __init__(self, ranges: Mapping[str, tuple[float, float]]):
         self.names = list(ranges)
-        draws = [Random(k) for k in range(POINTS)]
-        self.points = [[r.uniform(*ranges[name]) for name in self.names] for r in draws]
+        far = {name: _stretched(*ends) for name, ends in ranges.items()}
+        self.points = [
+            [draw.uniform(*where[name]) for name in self.names]
+            for where, draw in (
+                (far if k >= POINTS else ranges, Random(k)) for k in range(2 * POINTS)
+            )
+        ]
 
     def free(self, name: str) -> "Scalar":
         """The scalar of a free number."""
@@ -55,7 +61,7 @@ class Exact(Domain):
 
     def __init__(self, ranges: Mapping[str, tuple[float, float]]):
         super().__init__(ranges)
-        self.field, *generators = field(self.names or ["unused"], QQ)
+        self.field, *generators = field([Symbol(n) for n in self.names] or ["unused"], QQ)
         self._free = dict(zip(self.names, generators, strict=False))
 
     def free(self, name: str) -> "LogSum":
@@ -149,7 +155,7 @@ class LogSum:
         """Whether it is positive in the domain; refused where its sign is not the same all over."""
         if self.is_zero():
             return False
-        signs = {self.at(k) > 0 for k in range(POINTS)}
+        signs = {self.at(k) > 0 for k in range(len(self.domain.points))}
         if len(signs) > 1:
             raise Outside("a sign that depends on the free numbers")
         return signs.pop()
@@ -229,6 +235,17 @@ class Number:
 
 
 Scalar: TypeAlias = LogSum | Number
+
+
+def _stretched(low: float, high: float) -> tuple[float, float]:
+    """The interval of a free number, out to where numbers of its kind end."""
+    if low == high:
+        return low, high
+    if low > 0 and high < 1:
+        return low / 50, high * 1.05
+    if low > 0:
+        return low / 50, high * 50
+    return (1.1 * low, 1.1 * high) if high < 1 else (50 * low, 50 * high)
 
 
 def _root(f: FracElement) -> FracElement | None:

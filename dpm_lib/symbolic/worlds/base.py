@@ -29,19 +29,30 @@ class World:
     Attributes:
         T: number of steps of the chain.
         name: the world in words.
-        claim: what a proof in this world is a proof for: T, and d, states or kernels.
+        claim: what a proof here is a proof for: T, and d, states, kernels, what is given.
     """
 
     name: str
     symbols: dict[Symbol, Any]
+    conditions: Mapping[str, str] = {}
+    """Settings that make a world special, and how a claim names them."""
 
     def __init__(
         self, settings: Mapping[str, Any], ranges: Mapping[str, tuple[float, float]], domain: Any
     ):
         self.settings, self.T = dict(settings), settings["T"]
         self.domain = domain(ranges)
-        self.claim: dict[str, Any] = {"T": self.T}
+        given = [words for name, words in self.conditions.items() if settings.get(name)]
+        self.claim: dict[str, Any] = {"T": self.T, **({"given": given} if given else {})}
         self._values: dict[Any, Any] = {}
+
+    @staticmethod
+    def checked_sizes(**sizes: int) -> None:
+        """Refuse a world that is too small to tell anything, such as one of a single state."""
+        for name, size in sizes.items():
+            least = 2 if name == "states" else 1
+            if type(size) is not int or size < least:
+                raise ValueError(f"{name} must be a whole number from {least} on, got {size!r}")
 
     def twin(self, point: int = 0, **changes: Any) -> Self:
         """The same world at one point of its domain, where values are numbers; or a changed one."""

@@ -23,6 +23,7 @@ class FiniteChain(World):
     """A chain of T steps over a few states with free transition probabilities."""
 
     def __init__(self, T: int = 3, states: int = 2, *, domain: Any = Exact):
+        self.checked_sizes(T=T, states=states)
         free = states - 1
         names = [f"q0_{i}" for i in range(free)] + [f"r_{i}" for i in range(free)]
         names += [f"{c}{t}_{i}{j}" for c in "qp" for t in range(1, T + 1)
@@ -100,6 +101,8 @@ class BinomialChain(FiniteChain):
     moment 1.  Symbols in ``free`` take any value in (0, 1).
     """
 
+    conditions = {"edge": "fixed edge step", "unit": "mean activity the base rate"}  # noqa: RUF012
+
     def __init__(
         self,
         T: int = 2,
@@ -110,10 +113,11 @@ class BinomialChain(FiniteChain):
         *,
         domain: Any = Exact,
     ):
+        self.checked_sizes(T=T, dimension=dimension)
         self.bits = list(product((0, 1), repeat=dimension))
         size, loose = len(self.bits), len(self.bits) - 1
         learned = range(2 if edge else 1, T + 1)
-        names = ["rho", *(f"b{t}" for t in range(1, T + 1)), *map(str, free)]
+        names = ["rho", *(f"b{t}" for t in range(1, T + 1)), *(f"free {u}" for u in free)]
         ranges = dict.fromkeys(names, INSIDE) | ({"rho": (0.4, 0.6)} if unit else {})
         rows = [f"p{t}_{i}" for t in learned for i in range(size)] + ([] if unit else ["q0_"])
         part = (INSIDE[0] / loose, INSIDE[1] / loose)
@@ -136,7 +140,7 @@ class BinomialChain(FiniteChain):
             t: [self._row(f"p{t}_{i}", loose) for i in self.values] for t in learned
         }
         self._start()
-        self.symbols = {u: self.domain.free(str(u)) for u in [lang.rho, *free]}
+        self.symbols = {u: self.domain.free(f"free {u}") for u in free} | {lang.rho: self._rho}
         self.symbols[lang.d] = self.constant(Fraction(dimension))
         self.claim |= {"d": dimension, "kernels": "binomial"}
         self.name = f"binomial chain, d={dimension}, T={T}, symbolic rates and base rate"

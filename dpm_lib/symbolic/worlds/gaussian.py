@@ -26,6 +26,8 @@ class GaussianChain(World):
     ``free`` take any value (any positive value, if they are positive).
     """
 
+    conditions = {"edge": "fixed edge step", "unit": "second moment 1"}  # noqa: RUF012
+
     def __init__(
         self,
         T: int = 2,
@@ -36,10 +38,11 @@ class GaussianChain(World):
         *,
         domain: Any = Exact,
     ):
+        self.checked_sizes(T=T, dimension=dimension)
         positive, anything = (0.2, 2.0), (-2.0, 2.0)
         ranges = {"pi": (PI, PI), "mu_0": (-0.9, 0.9) if unit else anything}
         ranges |= {} if unit else {"v_0": positive}
-        ranges |= {str(u): positive if u.is_positive else anything for u in free}
+        ranges |= {f"free {u}": positive if u.is_positive else anything for u in free}
         ranges |= {f"a{t}": (0.1, 0.95) for t in range(1, T + 1)}
         for t in range(2 if edge else 1, T + 1):
             ranges |= {f"k{t}": anything, f"c{t}": anything, f"s{t}": positive}
@@ -51,7 +54,8 @@ class GaussianChain(World):
         self._mean = self._number("mu_0")
         square = self._mean * self._mean
         self._variance = self._one + self._minus * square if unit else self._number("v_0")
-        self.symbols = {u: self._plain(self._number(str(u))) for u in [lang.mu_0, *free]}
+        self.symbols = {u: self._plain(self._number(f"free {u}")) for u in free}
+        self.symbols[lang.mu_0] = self._plain(self._mean)
         self.symbols[lang.d] = self.constant(Fraction(dimension))
         self.symbols[lang.m_2] = self._plain(self._variance + square)
         self._joint: dict[Any, Gaussian] = {}
