@@ -126,6 +126,8 @@ def slips_html(slips: Entry) -> str:
     equal = [f"<code>{escape(formula)}</code>" for formula in slips["equal"]]
     made = slips["refused"] + len(equal)
     text = f"{slips['refused']} of {made} slips of one symbol, made by machine"
+    if slips["without_value"]:
+        text += f" ({slips['without_value']} of them say nothing in these chains)"
     if not equal:
         return text
     same = (

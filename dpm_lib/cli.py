@@ -48,9 +48,10 @@ def show_slips() -> None:
         proofs = {e["id"]: e["proof"] for e in ledger.entries() if e["proof"]}
     lines = []
     for key, proof in proofs.items():
-        refused, equal = proof["slips"]["refused"], len(proof["slips"]["equal"])
-        lines.append((key, str(refused), str(equal), in_words(proof["claim"])))
-    typer.echo(_table(("id", "refused", "equal", "proved for"), lines))
+        slips, claim = proof["slips"], in_words(proof["claim"])
+        counts = (slips["refused"], slips["without_value"], len(slips["equal"]))
+        lines.append((key, *map(str, counts), claim))
+    typer.echo(_table(("id", "refused", "without value", "equal", "proved for"), lines))
 
 
 @app.command()

@@ -14,7 +14,7 @@ ENTRY = {
     "proof": {
         "worlds": ["Gaussian chain"], "steps": 5,
         "claim": {"T": [2, 3], "d": [1, 2], "kernels": ["Gaussian"]},
-        "slips": {"refused": 40, "equal": ["a < b"]},
+        "slips": {"refused": 40, "without_value": 3, "equal": ["a < b"]},
         "versions": {"python": "3.11.7", "sympy": "1.14.0"},
     },
     "evidence": [

@@ -55,7 +55,7 @@ FORGERIES = [
     (PROOF, {"claim": {"T": [3, 2]}}, "claim must say"),
     (PROOF, {"claim": {"planets": [9]}}, "claim must say"),
     (PROOF, {"slips": {}}, "slips must count"),
-    (PROOF, {"slips": {"refused": 0, "equal": []}}, "slips must count"),
+    (PROOF, {"slips": {"refused": 0, "without_value": 0, "equal": []}}, "slips must count"),
     (PROOF, {"tolerance": 1.0}, "a proof must be exact"),
 ]
 

@@ -161,11 +161,10 @@ def prove(equation: str, derivation: Any, *, mutants: Mapping[str, Any]) -> Row:
         if not damage < float("inf"):
             raise ValueError(f"{equation}: the mutant {name!r} has no value where it was proved")
         refused.append({"name": name, "error": _short(damage), "margin": 0.0})
-    slips, equal = derivation.slips()
     row = Row(
         equation, "proof", "derivation", 0.0, 0.0, "exact", refused,
         steps=derivation.count, worlds=list(derivation.worlds), claim=dict(derivation.claim),
-        slips={"refused": slips, "equal": list(equal)}, device="cpu", dtype="exact",
+        slips=derivation.slips()._asdict(), device="cpu", dtype="exact",
         **provenance.made(),
     )  # fmt: skip
     _publish(equation, derivation.latex())

@@ -31,7 +31,8 @@ class Row:
         steps: of a proof, the lines that were checked.
         worlds: of a proof, where each line was checked.
         claim: of a proof, for which ``T``, ``d``, ``states`` and ``kernels``, ``given`` what.
-        slips: of a proof, how many one-slip damages were ``refused``, and which are ``equal``.
+        slips: of a proof, how many one-slip damages were ``refused``, how many of these were
+            ``without_value``, and which are ``equal``.
         device: name of the device of a check.
         dtype: of a check; ``"exact"`` for a proof.
         sources: module of the library to the hash of its code.
@@ -178,12 +179,14 @@ def _proof_faults(row: Row) -> Iterator[str]:
 
 
 def _is_slips(slips: dict[str, Any]) -> bool:
-    refused, equal = slips.get("refused"), slips.get("equal")
+    refused, senseless = slips.get("refused"), slips.get("without_value")
+    equal = slips.get("equal")
     return (
-        set(slips) == {"refused", "equal"}
+        set(slips) == {"refused", "without_value", "equal"}
         and isinstance(refused, int)
         and _has_type(refused, int)
-        and refused >= 1
+        and isinstance(senseless, int)
+        and 0 <= senseless < refused
         and isinstance(equal, list)
         and all(isinstance(formula, str) for formula in equal)
     )

@@ -17,10 +17,13 @@ from sympy import Expr
 from dpm_lib.symbolic import language as lang
 from dpm_lib.symbolic.entry import strict
 from dpm_lib.symbolic.printing import aligned
-from dpm_lib.symbolic.slips import every_slip
+from dpm_lib.symbolic.slips import Slips, every_slip
 from dpm_lib.symbolic.worlds import World
 
 __all__ = ["Derivation", "Step", "Unproved", "at_least", "equals"]
+
+
+INFINITY = float("inf")
 
 
 class Unproved(AssertionError):
@@ -131,29 +134,31 @@ class Derivation:
             final, damaged = self.steps[-1].raised, mutant.raised
         return _difference([w.twin() for w in self._worlds], final, strict(damaged), self._first)
 
-    def slips(self) -> tuple[int, list[str]]:
+    def slips(self) -> Slips:
         """Damage every line in every one-slip way.
 
         Returns:
-            How many slips are refused, and the others, which give the same formula: they are equal
-            in every world of the derivation and in wider ones (one more step, state, dimension).
+            The count of those refused, and those that give the same formula: they are equal in
+            every world of the derivation and in wider ones (one more step, state, dimension).
 
         Raises:
             Unproved: a slip is noticed in wider worlds only, so these are too small.
         """
-        refused, same = 0, []
+        refused, without_value, same = 0, 0, []
         twins = [world.twin() for world in self._worlds]
         larger = [w for world in self._worlds for w in world.wider()]
         for line in [*self._lines, *(step.gap for step in self.steps if step.gap is not None)]:
             wider = [w for w in larger if _difference([w], line, line, self._first) is None]
             for name, damaged in every_slip(line):
-                if _difference(twins, line, damaged, self._first) is not None:
+                apart = _difference(twins, line, damaged, self._first)
+                if apart is not None:
                     refused += 1
+                    without_value += apart == INFINITY
                 elif _difference(wider, line, damaged, self._first) is not None:
                     raise Unproved(f"larger worlds alone notice a slip ({name}): {damaged}")
                 else:
                     same.append(f"{name}: {damaged}")
-        return refused, same
+        return Slips(refused, without_value, same)
 
     def _check(self, world: World, before: Expr, step: Step) -> None:
         where = f"in a {world.name}"
@@ -191,8 +196,9 @@ class Derivation:
 def _difference(worlds: Iterable[World], left: Expr, right: Expr, first: int) -> float | None:
     """By how much two expressions differ in one of the worlds; None if they agree in all.
 
-    A world that cannot represent the second expression refuses it: infinitely far.
+    Where the second has no value it is infinitely far, if no world tells a finite difference.
     """
+    valueless = False
     for world in worlds:
         worst = None
         try:
@@ -203,10 +209,11 @@ def _difference(worlds: Iterable[World], left: Expr, right: Expr, first: int) ->
                     if x != y:
                         worst = max(worst or 0.0, abs(x.at(0) - y.at(0)))
         except (ValueError, TypeError):
-            return float("inf")
+            valueless = True
+            continue
         if worst is not None:
             return worst
-    return None
+    return INFINITY if valueless else None
 
 
 def _instances(sides: tuple[Expr, ...], T: int, first: int) -> Iterator[tuple[Expr, ...]]:

@@ -9,7 +9,7 @@ from dpm_lib.symbolic import language as lang
 from dpm_lib.symbolic.derivation import Step, Unproved
 from dpm_lib.symbolic.entry import strict
 from dpm_lib.symbolic.printing import aligned
-from dpm_lib.symbolic.slips import every_slip
+from dpm_lib.symbolic.slips import Slips, every_slip
 
 __all__ = ["Induction"]
 
@@ -52,12 +52,12 @@ class Induction:
             total += abs(float(residue.subs(point)))
         return total
 
-    def slips(self) -> tuple[int, list[str]]:
-        """Damage both sides in every one-slip way: how many are refused, and which hold."""
+    def slips(self) -> Slips:
+        """Damage both sides in every one-slip way; what does not follow is refused."""
         found = [(name, damaged, self.right) for name, damaged in every_slip(self.left)]
         found += [(name, self.left, damaged) for name, damaged in every_slip(self.right)]
         same = [name for name, left, right in found if _holds(left, right)]
-        return len(found) - len(same), same
+        return Slips(len(found) - len(same), 0, same)
 
     def latex(self) -> str:
         """The statement as one aligned block."""

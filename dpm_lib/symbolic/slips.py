@@ -7,14 +7,14 @@ starts or ends a sum one step too early or too late; turns a ratio, a divergence
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import sympy as sp
 from sympy import Expr, Symbol, Tuple
 
 from dpm_lib.symbolic import language as lang
 
-__all__ = ["every_slip"]
+__all__ = ["Slips", "every_slip"]
 
 CONFUSED = {
     r"\alpha": (r"\beta", r"\bar\alpha"),
@@ -26,6 +26,21 @@ CONFUSED = {
 """Rates that are taken for one another: signal for noise, the bar or none."""
 
 LAWS = {"q": "p", "p": "q", "pi": "p"}
+
+
+class Slips(NamedTuple):
+    """What became of the slips of a derivation.
+
+    Attributes:
+        refused: how many were refused.
+        without_value: how many of these say nothing in the chains of the derivation (a state
+            beyond its end, a negative variance), so that they did not even get to a comparison.
+        equal: names of the others, which give the same formula.
+    """
+
+    refused: int
+    without_value: int
+    equal: list[str]
 
 
 def every_slip(expr: Expr) -> list[tuple[str, Expr]]:
