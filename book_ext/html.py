@@ -65,12 +65,12 @@ def passport_html(entry: Entry, api: Callable[[str], str | None], ledger: str) -
         return f'<aside class="dpm-passport dpm-missing"><p>✗ {status}</p></aside>\n'
     near = worst(entry)
     assert near is not None
-    n = len(entry["mutants"]) + slips(entry)
     head = [
         f"<b>derived</b> {plural(steps(entry), 'step')}",
         f"<b>verified</b> {plural(len(entry['evidence']), 'check')}, error "
         f"{number(near['error'])} ≤ {number(near['tolerance'])}",
-        f"<b>refused</b> {plural(n, 'damaged formula')}",
+        f"<b>refused</b> {slips(entry)} of {plural(slips(entry), 'slip')}, "
+        f"{plural(len(entry['mutants']), 'mutant')}",
     ]
     used = [function(name, api) for name in entry["functions"]]
     head.append(f"<b>used</b> by {plural(len(used), 'function')}" if used else "<b>not used</b>")
@@ -123,17 +123,19 @@ def mutant_html(mutant: Entry) -> str:
 
 def slips_html(slips: Entry) -> str:
     """The damages made by machine: how many were refused, and those that are equal formulas."""
-    equal = [f"<code>{escape(formula)}</code>" for formula in slips["equal"]]
-    made = slips["refused"] + len(equal)
-    text = f"{slips['refused']} of {made} slips of one symbol, made by machine"
+    text = f"{slips['refused']} of {plural(slips['refused'], 'slip')} of one symbol, by machine"
     if slips["without_value"]:
         text += f" ({slips['without_value']} of them say nothing in these chains)"
-    if not equal:
+    if not slips["equal"]:
         return text
-    same = (
-        "other is an equal formula" if len(equal) == 1 else f"other {len(equal)} are equal formulas"
-    )
-    return f"{text}; the {same}: {listing(equal)}"
+    found = [entry.partition(": ") for entry in slips["equal"]]
+    equal = [
+        f'{escape(name)}: <span class="math notranslate nohighlight">\\({escape(formula)}\\)</span>'
+        for name, _, formula in found
+    ]
+    more = plural(len(equal), "change")
+    give = "gives an equal formula" if len(equal) == 1 else "give equal formulas"
+    return f"{text}; {more} more {give}: {listing(equal)}"
 
 
 def function(name: str, api: Callable[[str], str | None]) -> str:

@@ -14,7 +14,7 @@ ENTRY = {
     "proof": {
         "worlds": ["Gaussian chain"], "steps": 5,
         "claim": {"T": [2, 3], "d": [1, 2], "kernels": ["Gaussian"]},
-        "slips": {"refused": 40, "without_value": 3, "equal": ["a < b"]},
+        "slips": {"refused": 40, "without_value": 3, "equal": ["sign: a < b"]},
         "versions": {"python": "3.11.7", "sympy": "1.14.0"},
     },
     "evidence": [
@@ -45,10 +45,11 @@ def test_passport_says_what_was_measured():
     html = passport_html(ENTRY, api, "ledger.html")
     assert "<b>derived</b> 5 steps" in html
     assert "2 checks, error 2.0e-02 ≤ 3.0e-02" in html, "the check nearest to its tolerance"
-    assert "<b>refused</b> 42 damaged formulas" in html
+    assert "<b>refused</b> 40 of 40 slips, 2 mutants" in html
     assert "T = 2, 3; d = 1, 2; kernels: Gaussian" in html
-    assert "40 of 41 slips of one symbol" in html
-    assert "the other is an equal formula: <ul><li><code>a &lt; b</code></li></ul>" in html
+    assert "40 of 40 slips of one symbol, by machine (3 of them say nothing" in html
+    assert "1 change more gives an equal formula: <ul><li>sign: <span" in html
+    assert r"\(a &lt; b\)" in html
     assert "a sign: off by 5.0e-01, 500 tolerances" in html
     assert "no sum: off by 1.0e-01 <small>(derivation)" in html
     assert "torch 2.13.0; python 3.11.7, sympy 1.14.0" in html

@@ -16,7 +16,7 @@ from sympy import Expr
 
 from dpm_lib.symbolic import language as lang
 from dpm_lib.symbolic.entry import strict
-from dpm_lib.symbolic.printing import aligned
+from dpm_lib.symbolic.printing import aligned, latex
 from dpm_lib.symbolic.slips import Slips, every_slip
 from dpm_lib.symbolic.worlds import World
 
@@ -157,7 +157,7 @@ class Derivation:
                 elif _difference(wider, line, damaged, self._first) is not None:
                     raise Unproved(f"larger worlds alone notice a slip ({name}): {damaged}")
                 else:
-                    same.append(f"{name}: {damaged}")
+                    same.append(f"{name}: {latex(damaged)}")
         return Slips(refused, without_value, same)
 
     def _check(self, world: World, before: Expr, step: Step) -> None:

@@ -8,7 +8,7 @@ from sympy import Expr
 from dpm_lib.symbolic import language as lang
 from dpm_lib.symbolic.derivation import Step, Unproved
 from dpm_lib.symbolic.entry import strict
-from dpm_lib.symbolic.printing import aligned
+from dpm_lib.symbolic.printing import aligned, latex
 from dpm_lib.symbolic.slips import Slips, every_slip
 
 __all__ = ["Induction"]
@@ -56,7 +56,11 @@ class Induction:
         """Damage both sides in every one-slip way; what does not follow is refused."""
         found = [(name, damaged, self.right) for name, damaged in every_slip(self.left)]
         found += [(name, self.left, damaged) for name, damaged in every_slip(self.right)]
-        same = [name for name, left, right in found if _holds(left, right)]
+        same = [
+            f"{name}: {latex(left)}={latex(right)}"
+            for name, left, right in found
+            if _holds(left, right)
+        ]
         return Slips(len(found) - len(same), 0, same)
 
     def latex(self) -> str:

@@ -35,7 +35,7 @@ class Slips(NamedTuple):
         refused: how many were refused.
         without_value: how many of these say nothing in the chains of the derivation (a state
             beyond its end, a negative variance), so that they did not even get to a comparison.
-        equal: names of the others, which give the same formula.
+        equal: the others, which give the same formula: name and LaTeX of each.
     """
 
     refused: int
