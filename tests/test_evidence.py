@@ -12,8 +12,10 @@ from dpm_lib.evidence.ledger import entries, rows, verdicts
 from dpm_lib.evidence.notation import SYMBOLS, table
 from dpm_lib.symbolic import (
     Derivation,
+    FiniteChain,
     GaussianChain,
     Normal,
+    Product,
     T,
     Unproved,
     beta,
@@ -48,12 +50,14 @@ def _check(equation="forward-marginal", **changes):
 
 
 STEP = Normal(x[t], sqrt(1 - beta[t]) * x[t - 1], beta[t])
+EVEN = [FiniteChain(2), FiniteChain(4)]
 DAMAGED = {"damaged": Normal(x[t], (1 - beta[t]) * x[t - 1], beta[t])}
 
 
-def proved(T=3):
+def proved(*lengths):
     """A short derivation: one step of the Gaussian kernel."""
-    return Derivation(q(x[t] | x[t - 1]), equals(STEP, "by kernel"), worlds=[GaussianChain(T)])
+    worlds = [GaussianChain(T) for T in lengths or (2, 3)]
+    return Derivation(q(x[t] | x[t - 1]), equals(STEP, "by kernel"), worlds=worlds)
 
 
 # check
@@ -212,7 +216,8 @@ def test_only_derivations_are_proofs(ledger_folder):
         def latex(self):
             return "1 = 2"
 
-    heir = Heir(q(x[t] | x[t - 1]), equals(STEP, "by kernel"), worlds=[GaussianChain(3)])
+    worlds = [GaussianChain(2), GaussianChain(3)]
+    heir = Heir(q(x[t] | x[t - 1]), equals(STEP, "by kernel"), worlds=worlds)
     for other in (Impostor(), heir):
         with pytest.raises(TypeError, match=r"derivation must be a Derivation"):
             prove("forward-marginal", other, mutants=DAMAGED)
@@ -226,15 +231,18 @@ def test_a_proof_needs_mutants_that_differ():
     with pytest.raises(ValueError, match="has no value"):
         prove("forward-marginal", proved(), mutants={"no state": q(x[T + 1])})
     row = prove("forward-marginal", proved(), mutants=DAMAGED)
-    assert (row.kind, row.steps, row.worlds) == ("proof", 1, [GaussianChain(3).name])
-    assert row.claim == {"T": [3], "d": [1], "kernels": ["Gaussian"]}
+    names = [GaussianChain(T).name for T in (2, 3)]
+    assert (row.kind, row.steps, row.worlds) == ("proof", 1, names)
+    assert row.claim == {"T": [2, 3], "d": [1], "kernels": ["Gaussian"]}
     assert row.slips["refused"] > 40
 
 
 def test_a_slip_that_survives_is_no_proof(ledger_folder):
     """When a damage made by machine is not refused, nothing is written."""
+    steps = Product(q(x[t] | x[t - 1]), (t, 1, T))
+    even = Derivation(steps, equals(q(x[1:T] | x[0]), "Markov"), worlds=EVEN)
     with pytest.raises(Unproved, match="larger worlds alone notice a slip"):
-        prove("forward-marginal", proved(T=1), mutants=DAMAGED)
+        prove("forward-steps", even, mutants={"no start": q(x[1:T])})
     assert not ledger_folder.exists()
 
 

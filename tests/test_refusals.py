@@ -109,6 +109,14 @@ def test_a_divergence_takes_two_normalised_laws_of_the_same_states():
         KL(q(x[0]), p(x[1]))
 
 
+def test_a_step_made_by_hand_is_checked_as_well():
+    """A Step that did not come through at_least meets the same demands."""
+    with pytest.raises(Unproved, match="gap"):
+        sym.Step(sp.Integer(0), "by hand", gap=-divergence)
+    with pytest.raises(TypeError):
+        sym.Step("0", "by hand")
+
+
 def test_the_sign_of_a_gap_is_measured_as_well(monkeypatch):
     """A form that passes by mistake is caught by its values."""
     monkeypatch.setattr("dpm_lib.symbolic.derivation._never_negative", lambda gap: True)
@@ -187,6 +195,16 @@ def test_what_depends_on_T_or_d_is_not_decided_by_too_few_of_them():
     for power in (2, 3, 7):
         with pytest.raises(Unproved, match="more than 2 d"):
             proves(entropy, (d + (d - 1) * (d - 2) * d**power) / 2 * log(2 * sp.pi * sp.E), *two)
+
+
+def test_chains_of_one_length_do_not_decide_what_depends_on_T():
+    """For T = 2 alone x^(T) is x^(2); limits may not hide a polynomial in T either."""
+    for formula in (q(x[T]), q(x[t]), Sum(q(x[t]), (t, 0, T))):
+        with pytest.raises(Unproved, match="more than one T"):
+            proves(formula, formula, F2, FiniteChain(2, states=3))
+    hidden = T + (T - 2) * (T - 3)
+    with pytest.raises((Unproved, ValueError), match="linear"):
+        proves(Sum(q(x[t]), (t, 0, T)), sp.Sum(q(x[t]), (t, 0, hidden)), F2, F3)
 
 
 def test_the_first_error_of_the_notes_on_the_prior_is_refused():
@@ -270,7 +288,7 @@ def test_signs_are_looked_at_far_out_too():
 
 def test_a_derivation_keeps_the_lines_that_were_checked():
     """What is printed cannot be exchanged after the proof."""
-    proved = proves(q(x[0]), Int(q(x[0:T]), x[1:T]), F2)
+    proved = proves(q(x[0]), Int(q(x[0:T]), x[1:T]), F2, F3)
     for name in ("start", "steps", "worlds", "claim", "count"):
         with pytest.raises(AttributeError):
             setattr(proved, name, 1)
@@ -350,15 +368,17 @@ step = Normal(x[t], sqrt(1 - beta[t]) * x[t - 1], beta[t])
 
 def test_every_slip_of_a_proved_formula_is_refused_or_equal():
     """The machine damages each line; what it does not refuse is the same formula."""
-    refused, _, same = proves(q(x[t] | x[t - 1]), step, GaussianChain(3, 2)).slips()
+    refused, _, same = proves(q(x[t] | x[t - 1]), step, GaussianChain(3, 2), G2).slips()
     assert refused > 40
     assert same == []
 
 
 def test_worlds_that_are_too_small_for_a_slip_are_named():
-    """With T = 1 nobody can tell beta_t from beta_T; the derivation says so."""
+    """Chains of two steps cannot tell (-1)^T from 1; the derivation says so."""
+    weight = Product(q(x[t] | x[t - 1]), (t, 1, T))
+    worlds = [FiniteChain(2), FiniteChain(4)]
     with pytest.raises(Unproved, match="larger worlds alone"):
-        proves(q(x[t] | x[t - 1]), step, GaussianChain(1, 2)).slips()
+        Derivation(weight, equals(q(x[1:T] | x[0]), "Markov"), worlds=worlds).slips()
 
 
 def test_equal_slips_are_listed():

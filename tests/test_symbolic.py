@@ -231,9 +231,11 @@ def test_a_wrong_sign_is_refused_in_the_gaussian_world():
 def test_a_wrong_step_is_unproved():
     """A derivation with one damaged step cannot be made."""
     right = q(x[0]) * Product(q(x[t] | x[t - 1]), (t, 1, T))
-    Derivation(q(x[0:T]), equals(right, "Markov"), worlds=[FiniteChain(2)])
+    Derivation(q(x[0:T]), equals(right, "Markov"), worlds=[FiniteChain(2), FiniteChain(3)])
     with pytest.raises(Unproved, match="finite chain"):
-        Derivation(q(x[0:T]), equals(right / q(x[0]), "wrong"), worlds=[FiniteChain(2)])
+        Derivation(
+            q(x[0:T]), equals(right / q(x[0]), "wrong"), worlds=[FiniteChain(2), FiniteChain(3)]
+        )
 
 
 def test_a_step_that_needs_the_markov_property_fails_without_it():
@@ -248,9 +250,10 @@ def test_an_inequality_needs_its_true_gap():
     K = Int(q(x[0:T]) * log(p(x[T]) * Product(STEPS, (t, 1, T))), x[0:T])
     L = Int(q(x[0]) * log(p(x[0])), x[0])
     gap = Int(q(x[0]) * KL(q(x[1:T] | x[0]), p(x[1:T] | x[0])), x[0])
-    Derivation(L, at_least(K, "Jensen", gap=gap), worlds=[FiniteChain(2)])
+    worlds = [FiniteChain(1), FiniteChain(2)]
+    Derivation(L, at_least(K, "Jensen", gap=gap), worlds=worlds)
     with pytest.raises(Unproved):
-        Derivation(L, at_least(K, "Jensen", gap=2 * gap), worlds=[FiniteChain(2)])
+        Derivation(L, at_least(K, "Jensen", gap=2 * gap), worlds=worlds)
     with pytest.raises(Unproved, match="not a KL divergence"):
         at_least(K, "Jensen", gap=L)
     with pytest.raises(Unproved, match="not a KL divergence"):
@@ -260,7 +263,9 @@ def test_an_inequality_needs_its_true_gap():
 def test_a_mutant_equal_in_every_world_is_not_refused():
     """refuses() gives None for the proved formula itself and a size for a damaged one."""
     right = Normal(x[t], sqrt(alpha_bar[t]) * x[0], 1 - alpha_bar[t])
-    proved = Derivation(q(x[t] | x[0]), equals(right, "square"), worlds=[GaussianChain(2)])
+    proved = Derivation(
+        q(x[t] | x[0]), equals(right, "square"), worlds=[GaussianChain(1), GaussianChain(2)]
+    )
     assert proved.refuses(right) is None
     assert proved.refuses(Normal(x[t], alpha_bar[t] * x[0], 1 - alpha_bar[t])) > 1e-3
 
@@ -285,12 +290,12 @@ def test_marginal_holds_for_every_length_and_dimension(length, dimension):
     Derivation(
         q(x[T] | x[0]),
         equals(Normal(x[T], sqrt(signal) * x[0], 1 - signal), "Gaussian"),
-        worlds=[GaussianChain(length, dimension)],
+        worlds=[GaussianChain(length, dimension), GaussianChain(length % 3 + 1)],
     )
     Derivation(
         q(x[T] | x[0]),
         equals(Bern(x[T], signal * x[0] + sym.rho * (1 - signal)), "bits"),
-        worlds=[BinomialChain(length, min(dimension, 4 - length))],
+        worlds=[BinomialChain(length, min(dimension, 4 - length)), BinomialChain(length % 3 + 1)],
     )
 
 

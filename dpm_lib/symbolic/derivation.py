@@ -14,6 +14,7 @@ from typing import Any
 import sympy as sp
 from sympy import Expr
 
+from dpm_lib.symbolic import entry
 from dpm_lib.symbolic import language as lang
 from dpm_lib.symbolic.entry import strict
 from dpm_lib.symbolic.printing import aligned, latex
@@ -38,6 +39,13 @@ class Step:
     reason: str
     gap: Expr | None = None
 
+    def __post_init__(self) -> None:
+        strict(self.expression)
+        if self.gap is not None and not _never_negative(strict(self.gap)):
+            raise Unproved(
+                f"the gap {self.gap} is not a KL divergence, r - 1 - log r or an average of them"
+            )
+
     @property
     def relation(self) -> str:
         """The sign in front of the line."""
@@ -56,8 +64,6 @@ def equals(expression: Any, reason: str) -> Step:
 
 def at_least(expression: Any, reason: str, *, gap: Expr) -> Step:
     """The line before is at least this expression; the difference is the gap, never negative."""
-    if not _never_negative(gap):
-        raise Unproved(f"the gap {gap} is not a KL divergence, r - 1 - log r or an average of them")
     return Step(strict(expression), reason, gap)
 
 
@@ -90,7 +96,7 @@ class Derivation:
             raise Unproved("a derivation needs a step and a world in which it is checked")
         self._lines = [self.start, *(step.expression for step in steps)]
         for line in [*self._lines, *(step.raised for step in steps)]:
-            _check_form(line, {world.claim.get("d") for world in self._worlds})
+            _check_form(line, self._worlds)
         for world in self._worlds:
             for before, step in zip(self._lines, steps, strict=False):
                 self._check(world, before, step)
@@ -202,7 +208,7 @@ def _difference(worlds: Iterable[World], left: Expr, right: Expr, first: int) ->
     for world in worlds:
         worst = None
         try:
-            _check_form(right, None)
+            _only_in_indices(right)
             for a, b in _instances((left, right), world.T, first):
                 for env in world.assignments(_free(a, b)):
                     x, y = world.value(a, env), world.value(b, env)
@@ -230,20 +236,34 @@ def _free(*sides: Expr) -> list[Any]:
     return sorted({state for side in sides for state in lang.free_states(side)}, key=str)
 
 
-def _check_form(line: Expr, dimensions: set[Any] | None) -> None:
-    """Refuse a formula that a few values of T or of d could not decide."""
+def _check_form(line: Expr, worlds: Sequence[World]) -> None:
+    """Refuse a formula that the worlds could not decide, as they have too few T or d.
+
+    Indices are linear in T and t, so chains of two lengths tell any two of them apart; a
+    polynomial in d needs more dimensions than its degree.
+    """
     _only_in_indices(line)
-    known = {d for d in dimensions if d is not None} if dimensions is not None else None
-    if known is not None and _degree(line) >= max(len(known), 1):
+    if line.has(lang.T) or lang.t in line.free_symbols:
+        lengths = {world.T for world in worlds}
+        if len(lengths) < 2:
+            raise Unproved(f"{line} depends on T or t, so it needs worlds of more than one T")
+    known = {world.claim["d"] for world in worlds if "d" in world.claim}
+    if _degree(line) >= max(len(known), 1):
         raise Unproved(f"{line} depends on d, so it needs worlds of more than {len(known)} d")
 
 
 def _only_in_indices(expr: Any) -> None:
+    """Refuse a step that is taken for a number, and limits that are not linear in it."""
     if expr in (lang.T, lang.t, lang.s, lang.n):
         raise Unproved(f"the step {expr} may stand in an index or a limit only")
     if isinstance(expr, lang.Variable | lang.Rate):
         return
-    for part in expr.args[:1] if isinstance(expr, sp.Sum | sp.Product) else expr.args:
+    parts = expr.args
+    if isinstance(expr, sp.Sum | sp.Product):
+        parts = expr.args[:1]
+        for limit in (limit for limits in expr.limits for limit in limits[1:]):
+            entry.step(limit)
+    for part in parts:
         _only_in_indices(part)
 
 

@@ -20,7 +20,9 @@ def strict(value: Any) -> Any:
         found = sp.sympify(value, strict=True)
     except sp.SympifyError as error:
         raise TypeError(f"an expression was expected, got {value!r}") from error
-    if isinstance(found, Expr) and found.has(sp.Float):
+    if not isinstance(found, Expr | sp.Tuple):
+        raise TypeError(f"an expression was expected, got {value!r}")
+    if found.has(sp.Float):
         raise TypeError(f"numbers must be exact, got {value!r}")
     return found
 
