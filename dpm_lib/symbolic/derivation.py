@@ -6,7 +6,6 @@ gap, and the gap must be a Kullback-Leibler divergence, an r - 1 - log r, or an 
 An :class:`Induction` proves a statement about a product or a sum for every number of steps.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ import sympy as sp
 from sympy import Expr, Product, Sum, Symbol
 
 from dpm_lib.symbolic import language as lang
-from dpm_lib.symbolic.printing import latex, ordered_terms
+from dpm_lib.symbolic.printing import aligned
 from dpm_lib.symbolic.worlds import World
 from dpm_lib.symbolic.worlds.base import Env
 
@@ -119,7 +118,8 @@ class Derivation:
 
     def latex(self) -> str:
         """The derivation as one aligned block."""
-        return _aligned(self.start, self.steps)
+        rows = [(step.relation, step.expression, step.reason) for step in self.steps]
+        return aligned(self.start, rows)
 
     def _repr_latex_(self) -> str:
         return f"$$\\displaystyle {self.latex()}$$"
@@ -176,7 +176,7 @@ class Induction:
 
     def latex(self) -> str:
         """The statement as one aligned block."""
-        return _aligned(self.left, [Step(self.right, self.reason)])
+        return aligned(self.left, [("=", self.right, self.reason)])
 
     def _repr_latex_(self) -> str:
         return f"$$\\displaystyle {self.latex()}$$"
@@ -206,52 +206,3 @@ def _never_negative(expr: Expr) -> bool:
             for f in sp.Mul.make_args(expr.args[0])
         )
     return isinstance(expr, sp.Add) and all(map(_never_negative, expr.args))
-
-
-def _aligned(start: Expr, steps: Sequence[Step]) -> str:
-    lead = latex(start)
-    rows = []
-    margin = _width(lead)
-    widest = max(_width(line) for step in steps for line in _broken(step.expression))
-    if margin > 20 or margin + widest > 66:
-        first, *more = _broken(start)
-        rows += [f"&{first}", *(f"&\\qquad {line}" for line in more)]
-        lead, margin = "", 0
-    for step in steps:
-        reason = f"\\small\\text{{({step.reason})}}"
-        lines = _broken(step.expression)
-        rows.append(f"{lead}&{step.relation} {lines[0]}")
-        rows += [f"&\\qquad {line}" for line in lines[1:]]
-        indent = margin + 6 * (len(lines) > 1)
-        if indent + _width(lines[-1]) + len(step.reason) > 66:
-            rows.append(f"&\\qquad {reason}")
-        else:
-            rows[-1] += f" \\quad {reason}"
-        lead = ""
-    return "\\begin{aligned}" + r" \\ ".join(rows) + "\\end{aligned}"
-
-
-def _broken(expr: Expr) -> list[str]:
-    """The expression in lines that fit a page, broken at its plus and minus signs."""
-    whole = latex(expr)
-    if _width(whole) <= 58 or not isinstance(expr, sp.Add):
-        return [whole]
-    lines = [""]
-    for term in ordered_terms(expr):
-        piece = latex(term)
-        piece = piece if piece.startswith("-") or lines == [""] else f"+{piece}"
-        if lines[-1] and _width(lines[-1] + piece) > 58:
-            lines.append(piece)
-        else:
-            lines[-1] += piece
-    return lines
-
-
-def _width(text: str) -> int:
-    """About how many letters wide a formula is; a fraction is as wide as its longer half."""
-    flat, before = re.sub(r"\\(?!frac)[A-Za-z]+|\\?[,;!]", "", text), ""
-    while flat != before:
-        before = flat
-        flat = re.sub(r"[\^_]\{([^{}]*)\}", r"\1", flat)
-        flat = re.sub(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", lambda m: max(m.groups(), key=len), flat)
-    return len(re.sub(r"[{}\\^_]", "", flat))
