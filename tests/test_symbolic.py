@@ -33,7 +33,6 @@ from dpm_lib.symbolic import (
     equals,
     log,
     m_2,
-    mu_0,
     p,
     q,
     sqrt,
@@ -297,24 +296,3 @@ def test_marginal_holds_for_every_length_and_dimension(length, dimension):
         equals(Bern(x[T], signal * x[0] + sym.rho * (1 - signal)), "bits"),
         worlds=[BinomialChain(length, min(dimension, 4 - length)), BinomialChain(length % 3 + 1)],
     )
-
-
-# --- printing ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("expression", "latex"),
-    [
-        (q(x[t - 1] | (x[t], x[0])), r"q(x^{(t-1)}\mid x^{(t)},x^{(0)})"),
-        (sqrt(alpha_bar[t]) * x[0], r"\sqrt{\bar\alpha_{t}}\,x^{(0)}"),
-        (Product(STEPS, (t, 1, T)), r"\prod_{t=1}^{T}\frac{p(x^{(t-1)}\mid x^{(t)})}"
-         r"{q(x^{(t)}\mid x^{(t-1)})}"),
-        (-Entropy(p(x[T])), r"-H_p(X^{(T)})"),
-        (sym.d / 2 * (1 - sym.m_2), r"\frac{d}{2}\left(1-m_{2}\right)"),
-        (Expect(q(x[0]), log(p(x[1]))), r"E_{q(x^{(0)})}\Big[\log p(x^{(1)})\Big]"),
-        (sqrt(alpha_bar[1]) * mu_0, r"\mu_{0}\,\sqrt{\bar\alpha_{1}}"),
-    ],
-)  # fmt: skip
-def test_expressions_are_printed_as_the_field_writes_them(expression, latex):
-    """The LaTeX of typical expressions."""
-    assert sym.latex(expression) == latex

@@ -193,7 +193,8 @@ class Derivation:
 
     def latex(self) -> str:
         """The derivation as one aligned block."""
-        return aligned(self.start, self.steps)
+        rows = [(step.relation, step.expression, step.reason) for step in self.steps]
+        return aligned(self.start, rows)
 
     def _repr_latex_(self) -> str:
         return f"$$\\displaystyle {self.latex()}$$"

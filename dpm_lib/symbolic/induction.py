@@ -6,7 +6,7 @@ import sympy as sp
 from sympy import Expr
 
 from dpm_lib.symbolic import language as lang
-from dpm_lib.symbolic.derivation import Step, Unproved
+from dpm_lib.symbolic.derivation import Unproved
 from dpm_lib.symbolic.entry import strict
 from dpm_lib.symbolic.printing import aligned, latex
 from dpm_lib.symbolic.slips import Slips, every_slip
@@ -65,7 +65,7 @@ class Induction:
 
     def latex(self) -> str:
         """The statement as one aligned block."""
-        return aligned(self.left, [Step(self.right, self.reason)])
+        return aligned(self.left, [("=", self.right, self.reason)])
 
     def _repr_latex_(self) -> str:
         return f"$$\\displaystyle {self.latex()}$$"

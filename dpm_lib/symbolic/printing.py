@@ -1,23 +1,30 @@
-r"""Printing: SymPy expressions in the order in which the field writes them.
+r"""Printing: SymPy expressions as the field writes them, so that a reader reads the same object.
 
 SymPy sorts factors and terms by its own key.  Here a product reads scalars, densities, products
 over steps, logarithms, and a sum reads sums over steps first, entropies after them.
+
+Brackets follow the reader's conventions.  A sum, a product over steps or an integral takes
+everything up to the next plus or minus, so one that is followed by a factor stands in brackets;
+a logarithm takes one factor; a power takes what it is attached to.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sympy import Add, Expr, Mul, Pow, Product, Rational, S, Sum, Symbol, fraction, log
 from sympy.printing.latex import LatexPrinter
 
-__all__ = ["aligned", "latex", "ordered_terms"]
+__all__ = ["aligned", "latex"]
 
+_LAWS = ("Density", "Kernel", "Normal", "Bern")
 _ORDER = (
-    "Density", "Kernel", "Normal", "Bern", "State", "Variable", "Square", "Product", "log", "h",
-    "KL", "Entropy", "Expect", "Int",
+    *_LAWS, "State", "Variable", "Square", "Product", "log", "h", "KL", "Entropy", "Expect", "Int",
 )  # fmt: skip
-_TAIL = _ORDER.index("State")
+_TAIL = len(_LAWS)
+_OPEN = ("Product", "Sum", "Int")  # take the factors that follow
+_CLOSED = (*_LAWS, "Rate", "Variable", "h", "KL", "Entropy", "Expect")  # carry a power as they are
+_PAGE, _LINE = 66, 58  # letters that fit, with and without a left side
 
 
 class _Printer(LatexPrinter):
@@ -26,23 +33,35 @@ class _Printer(LatexPrinter):
         return self.doprint(expr).replace(" ", "")
 
     def bracketed(self, expr: Expr) -> str:
-        """The expression, in brackets if it is a sum of terms."""
+        """The expression, in brackets if it is a sum of terms or starts with a minus."""
         text = self.doprint(expr)
-        return rf"\left({text}\right)" if isinstance(expr, Add) else text
+        needed = isinstance(expr, Add) or text.startswith("-")
+        return rf"\left({text}\right)" if needed else text
 
-    def _print_log(self, expr: Any, exp: Any = None) -> str:
-        inside = expr.args[0]
-        text = self.doprint(inside)
-        bare = type(inside).__name__ in ("Density", "Kernel", "Normal", "Bern")
-        body = text if bare else rf"\left[{text}\right]"
-        return rf"\log {body}" if exp is None else rf"\left(\log {body}\right)^{{{exp}}}"
+    def terms(self, expr: Expr) -> list[str]:
+        """The terms of a sum in their order, each with its sign."""
+        first, *more = (self.doprint(term) for term in _ordered_terms(expr))
+        return [first, *(text if text.startswith("-") else f"+{text}" for text in more)]
 
     def _print_Add(self, expr: Any, order: Any = None) -> str:
-        text = ""
-        for term in ordered_terms(expr):
-            piece = self.doprint(term)
-            text += piece if piece.startswith("-") or not text else f"+{piece}"
-        return text
+        return "".join(self.terms(expr))
+
+    def _print_log(self, expr: Any) -> str:
+        (inside,) = expr.args
+        text = self.doprint(inside)
+        return rf"\log {text}" if type(inside).__name__ in _LAWS else rf"\log \left[{text}\right]"
+
+    def _print_Pow(self, expr: Any) -> str:
+        base, exponent = expr.args
+        if _exponent(expr) < 0:
+            return self._print_Mul(expr)
+        text = self.doprint(base)
+        if exponent == S.Half:
+            return rf"\sqrt{{{text}}}"
+        closed = base.is_Symbol or base.is_NumberSymbol or type(base).__name__ in _CLOSED
+        digits = base.is_Integer and base >= 0
+        body = text if closed or digits else rf"\left({text}\right)"
+        return f"{body}^{{{self.doprint(exponent)}}}"
 
     def _print_Mul(self, expr: Any) -> str:
         sign, factors = _sign(expr)
@@ -53,11 +72,11 @@ class _Printer(LatexPrinter):
         tail = [f for f in rest if _exponent(f) > 0 and _rank(f) >= _TAIL]
         pieces = [self._scalars(plain)] if plain else []
         if under:
-            pieces.append(rf"\frac{{{self._row(over) or '1'}}}{{{self._row(under)}}}")
+            pieces.append(rf"\frac{{{self._row(over or [S.One])}}}{{{self._row(under)}}}")
         elif over:
             pieces.append(self._row(over))
         pieces += [self._row(tail)] if tail else []
-        return sign + r"\,".join(pieces)
+        return sign + (r"\,".join(pieces) or "1")
 
     def _scalars(self, factors: list[Expr]) -> str:
         sums = [f for f in factors if isinstance(f, Add)]
@@ -69,7 +88,10 @@ class _Printer(LatexPrinter):
         head = rf"\frac{{{self._product(top)}}}{{{self.doprint(bottom)}}}"
         head = head if bottom != 1 else self._product(top)
         brackets = "".join(self.bracketed(f) for f in sorted(sums, key=str, reverse=True))
-        return brackets if sums and simple == 1 else head + brackets
+        if sums and simple == 1:
+            return brackets
+        gap = r"\," if sums and head.endswith(r"\pi") else ""  # the number, not the prior
+        return head + gap + brackets
 
     def _product(self, expr: Expr) -> str:
         parts = sorted(Mul.make_args(expr), key=_scalar_key)
@@ -78,7 +100,12 @@ class _Printer(LatexPrinter):
         return r"\,".join(self.bracketed(f) for f in parts)
 
     def _row(self, factors: list[Expr]) -> str:
-        return r"\,".join(self.bracketed(f) for f in sorted(factors, key=_factor_key))
+        *followed, last = sorted(factors, key=_factor_key)
+        pieces = [
+            rf"\left({self.doprint(f)}\right)" if type(f).__name__ in _OPEN else self.bracketed(f)
+            for f in followed
+        ]
+        return r"\,".join([*pieces, self.bracketed(last)])
 
     def _print_Sum(self, expr: Any) -> str:
         return self._over_steps(r"\sum", expr)
@@ -87,9 +114,11 @@ class _Printer(LatexPrinter):
         return self._over_steps(r"\prod", expr)
 
     def _over_steps(self, sign: str, expr: Any) -> str:
-        (index, first, last) = expr.limits[0]
-        low = f"{self.doprint(index)}={self.index(first)}"
-        return rf"{sign}_{{{low}}}^{{{self.index(last)}}}{self.bracketed(expr.function)}"
+        text = self.bracketed(expr.function)
+        for index, first, last in expr.limits:
+            low = f"{self.doprint(index)}={self.index(first)}"
+            text = rf"{sign}_{{{low}}}^{{{self.index(last)}}}{text}"
+        return text
 
 
 def latex(expr: Expr) -> str:
@@ -97,7 +126,55 @@ def latex(expr: Expr) -> str:
     return _Printer().doprint(expr)
 
 
-def ordered_terms(expr: Add) -> list[Expr]:
+def aligned(start: Expr, rows: Sequence[tuple[str, Expr, str]]) -> str:
+    """LaTeX of a derivation as one aligned block: a first line, then (relation, line, reason)."""
+    lead = latex(start)
+    block = []
+    margin = _width(lead)
+    widest = max(_width(line) for _, expr, _ in rows for line in _broken(expr))
+    if margin > 20 or margin + widest > _PAGE:
+        first, *more = _broken(start)
+        block += [f"&{first}", *(f"&\\qquad {line}" for line in more)]
+        lead, margin = "", 0
+    for relation, expr, reason in rows:
+        words = f"\\small\\text{{({reason})}}"
+        first, *more = lines = _broken(expr)
+        block.append(f"{lead}&{relation} {first}")
+        block += [f"&\\qquad {line}" for line in more]
+        indent = margin + 6 * bool(more)
+        if indent + _width(lines[-1]) + len(reason) > _PAGE:
+            block.append(f"&\\qquad {words}")
+        else:
+            block[-1] += f" \\quad {words}"
+        lead = ""
+    return "\\begin{aligned}" + r" \\ ".join(block) + "\\end{aligned}"
+
+
+def _broken(expr: Expr) -> list[str]:
+    """The expression in lines that fit a page, broken at its plus and minus signs."""
+    whole = latex(expr)
+    if _width(whole) <= _LINE or not isinstance(expr, Add):
+        return [whole]
+    lines = [""]
+    for piece in _Printer().terms(expr):
+        if lines[-1] and _width(lines[-1] + piece) > _LINE:
+            lines.append(piece)
+        else:
+            lines[-1] += piece
+    return lines
+
+
+def _width(text: str) -> int:
+    """About how many letters wide a formula is; a fraction is as wide as its longer half."""
+    flat, before = re.sub(r"\\(?!frac)[A-Za-z]+|\\?[,;!]", "", text), ""
+    while flat != before:
+        before = flat
+        flat = re.sub(r"[\^_]\{([^{}]*)\}", r"\1", flat)
+        flat = re.sub(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", lambda m: max(m.groups(), key=len), flat)
+    return len(re.sub(r"[{}\\^_]", "", flat))
+
+
+def _ordered_terms(expr: Expr) -> list[Expr]:
     """The terms of a sum: numbers, sums over steps, entropies, what is left over.
 
     A number of steps is read as T-t+1, its number last.
@@ -106,12 +183,17 @@ def ordered_terms(expr: Add) -> list[Expr]:
     return sorted(terms, key=lambda term: term.is_number) if expr.is_integer else terms
 
 
-def _sign(expr: Mul) -> tuple[str, list[Expr]]:
-    factors = list(expr.args)
-    if factors[0].is_Rational and factors[0] < 0:
-        flipped = -factors[0]
-        return "-", ([flipped] if flipped != 1 else []) + factors[1:]
-    return "", factors
+def _sign(expr: Expr) -> tuple[str, list[Expr]]:
+    """The sign of a product and its factors, its number first and without sign."""
+    factors = list(_factors(expr))
+    number = Mul(*(f for f in factors if f.is_Rational))
+    size = [] if abs(number) == 1 else [abs(number)]
+    return "-" * bool(number < 0), size + [f for f in factors if not f.is_Rational]
+
+
+def _factors(expr: Expr) -> Iterator[Expr]:
+    for factor in Mul.make_args(expr):
+        yield from _factors(factor) if isinstance(factor, Mul) else [factor]
 
 
 def _exponent(factor: Expr) -> int:
@@ -163,53 +245,3 @@ def _term_key(term: Expr) -> tuple[Any, ...]:
     summed = any(isinstance(f, Sum) for f in factors)
     late = 2 if scalar and not term.is_Symbol else 1
     return (late, not summed, str(term).startswith("-"), -len(str(term)))
-
-
-def aligned(start: Expr, steps: Sequence[Any]) -> str:
-    """A derivation as one aligned block: its first line, then each step with its reason."""
-    lead = latex(start)
-    rows = []
-    margin = _width(lead)
-    widest = max(_width(line) for step in steps for line in _broken(step.expression))
-    if margin > 20 or margin + widest > 66:
-        first, *more = _broken(start)
-        rows += [f"&{first}", *(f"&\\qquad {line}" for line in more)]
-        lead, margin = "", 0
-    for step in steps:
-        reason = f"\\small\\text{{({step.reason})}}"
-        lines = _broken(step.expression)
-        rows.append(f"{lead}&{step.relation} {lines[0]}")
-        rows += [f"&\\qquad {line}" for line in lines[1:]]
-        indent = margin + 6 * (len(lines) > 1)
-        if indent + _width(lines[-1]) + len(step.reason) > 66:
-            rows.append(f"&\\qquad {reason}")
-        else:
-            rows[-1] += f" \\quad {reason}"
-        lead = ""
-    return "\\begin{aligned}" + r" \\ ".join(rows) + "\\end{aligned}"
-
-
-def _broken(expr: Expr) -> list[str]:
-    """The expression in lines that fit a page, broken at its plus and minus signs."""
-    whole = latex(expr)
-    if _width(whole) <= 58 or not isinstance(expr, Add):
-        return [whole]
-    lines = [""]
-    for term in ordered_terms(expr):
-        piece = latex(term)
-        piece = piece if piece.startswith("-") or lines == [""] else f"+{piece}"
-        if lines[-1] and _width(lines[-1] + piece) > 58:
-            lines.append(piece)
-        else:
-            lines[-1] += piece
-    return lines
-
-
-def _width(text: str) -> int:
-    """About how many letters wide a formula is; a fraction is as wide as its longer half."""
-    flat, before = re.sub(r"\\(?!frac)[A-Za-z]+|\\?[,;!]", "", text), ""
-    while flat != before:
-        before = flat
-        flat = re.sub(r"[\^_]\{([^{}]*)\}", r"\1", flat)
-        flat = re.sub(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", lambda m: max(m.groups(), key=len), flat)
-    return len(re.sub(r"[{}\\^_]", "", flat))
