@@ -103,7 +103,7 @@ def lines_of(page):
     Statements run in the page's order, without the proofs; those that need more than SymPy and
     the language lack a name, or what such a statement would have made, and are passed over.
     """
-    found, spelt, namespace = [], 0, {}
+    found, spelt, namespace = [], 0, {"display": print, "Math": str}
 
     def derivation(start, *steps, **_):
         found.append([start, *(step.expression for step in steps)])
