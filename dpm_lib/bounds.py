@@ -44,7 +44,7 @@ class Bound:
 
     @property
     def ceiling(self) -> Tensor:
-        r"""What :attr:`K` would be with no divergence at all, ``(B,)``, nats: no model passes it.
+        r"""What :attr:`K` would be with no divergence at all, ``(B,)``, nats: a cap on :attr:`K`.
 
         .. math:: H_q(X^{(T)} \mid X^{(0)}) - H_q(X^{(1)} \mid X^{(0)}) - H_p(X^{(T)})
 
