@@ -130,6 +130,21 @@ class Derivation:
             found[key] = {v for one in values for v in (one if isinstance(one, list) else [one])}
         return {key: sorted(values) for key, values in found.items() if values}
 
+    @property
+    def rules(self) -> dict[str, Any]:
+        """What stands by rules."""
+        return {"steps": 0, "claim": {}, "names": [], "chains_only": []}
+
+    @property
+    def statement(self) -> str:
+        """What is proved, in LaTeX."""
+        return f"{latex(self.start)}{self.steps[-1].relation}{latex(self.steps[-1].expression)}"
+
+    @property
+    def rests_on(self) -> list[str]:
+        """Statements proved elsewhere that it uses."""
+        return []
+
     def refuses(self, mutant: Any) -> float | None:
         """By how much a damaged last line differs from the proved one; None if it does not.
 
