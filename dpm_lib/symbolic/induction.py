@@ -6,7 +6,7 @@ import sympy as sp
 from sympy import Expr
 
 from dpm_lib.symbolic import language as lang
-from dpm_lib.symbolic.derivation import Unproved
+from dpm_lib.symbolic.rules.kernel import Unproved
 from dpm_lib.symbolic.entry import strict
 from dpm_lib.symbolic.printing import aligned, latex
 from dpm_lib.symbolic.slips import Slips, every_slip
