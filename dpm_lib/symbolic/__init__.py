@@ -3,7 +3,15 @@
 Imports nothing numeric, and no numeric room imports it.
 """
 
-from dpm_lib.symbolic.derivation import Derivation, Step, Unproved, at_least, equals
+from dpm_lib.symbolic.derivation import (
+    Derivation,
+    Step,
+    Unproved,
+    at_least,
+    equals,
+    hypothesis,
+    in_chains,
+)
 from dpm_lib.symbolic.induction import Induction
 from dpm_lib.symbolic.language import (
     KL,
@@ -87,6 +95,8 @@ __all__ = [
     "every_slip",
     "free_states",
     "h",
+    "hypothesis",
+    "in_chains",
     "latex",
     "log",
     "m_2",

@@ -8,7 +8,8 @@ its sign is measured as well.  A derivation damages itself in every one-slip way
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -18,17 +19,73 @@ from dpm_lib.symbolic import entry
 from dpm_lib.symbolic import language as lang
 from dpm_lib.symbolic.entry import strict
 from dpm_lib.symbolic.printing import aligned, latex
+from dpm_lib.symbolic.rules.kernel import RESULT, Rule, Unproved, canonical, follows
+from dpm_lib.symbolic.rules.steps import Steps
 from dpm_lib.symbolic.slips import Slips, every_slip
 from dpm_lib.symbolic.worlds import World
 
-__all__ = ["Derivation", "Step", "Unproved", "at_least", "equals"]
+__all__ = ["Derivation", "Step", "Unproved", "at_least", "cases", "equals", "gibbs",
+    "hypothesis", "in_chains", "tangent"]
 
 
 INFINITY = float("inf")
 
 
-class Unproved(AssertionError):
-    """A step of a derivation does not hold."""
+@dataclass(frozen=True)
+class in_chains:
+    """The reason of a step that no rule gives: it stands in the chains of its derivation only.
+
+    Attributes:
+        words: what happens in the step.
+    """
+
+    words: str
+
+
+gibbs = Rule(
+    "a divergence is never negative",
+    "a divergence is never negative",
+    ("a divergence is never negative",),
+    "The divergence of two laws is never negative, nor is an average or a sum of divergences.",
+    RESULT,
+    {},
+)
+tangent = Rule(
+    "tangent of the logarithm",
+    "since $r-1-\\log r\\geq 0$",
+    ("tangent of the logarithm",),
+    "r - 1 - log r is never negative for a positive r.",
+    RESULT,
+    {},
+)
+hypothesis = Rule(
+    "induction",
+    "induction",
+    ("induction", "the steps before"),
+    "The statement that is being proved, one step earlier.",
+    RESULT,
+    {},
+)
+"""In a derivation that gives its base: the statement for t - 1 may be used for t."""
+
+
+class cases:
+    """The reason of a step that follows by other rules for each kernel.
+
+    Args:
+        each: for each kernel, its rules.
+    """
+
+    words = "for each kernel"
+
+    def __init__(self, *each: Sequence[Rule]) -> None:
+        self.each = tuple(map(tuple, each))
+        kernels = [{k for one in rules for k in one.claim.get("kernels", ())} for rules in each]
+        if len(each) < 2 or not all(kernels) or len(set.union(*kernels)) < sum(map(len, kernels)):
+            raise TypeError(f"each case must be the rules of another kernel, got {each}")
+
+
+Reason = Rule | in_chains | cases
 
 
 @dataclass(frozen=True)
@@ -36,15 +93,41 @@ class Step:
     """One line of a derivation: its relation to the line before, and why."""
 
     expression: Expr
-    reason: str
+    reasons: tuple[Reason, ...]
     gap: Expr | None = None
 
     def __post_init__(self) -> None:
         strict(self.expression)
-        if self.gap is not None and not _never_negative(strict(self.gap)):
-            raise Unproved(
-                f"the gap {self.gap} is not a KL divergence, r - 1 - log r or an average of them"
+        kinds = {type(reason) for reason in self.reasons}
+        alone = len(self.reasons) == 1 and kinds <= {in_chains, cases}
+        if not alone and (kinds != {Rule} or len(set(self.reasons)) < len(self.reasons)):
+            raise TypeError(
+                f"reasons must be rules, cases of rules or in_chains(words), got {self.reasons}"
             )
+        if self.gap is not None:
+            self._check_gap(strict(self.gap))
+
+    def _check_gap(self, gap: Expr) -> None:
+        if not _never_negative(gap):
+            raise Unproved(
+                f"the gap {gap} is not a KL divergence, r - 1 - log r or an average of them"
+            )
+        signs = [reason for reason in self.reasons if reason in (gibbs, tangent)]
+        if signs != [gibbs if gap.atoms(lang.KL) else tangent]:
+            raise Unproved(f"{self.words} is not why the gap {gap} is never negative")
+
+    @property
+    def words(self) -> str:
+        """Why it follows, in words."""
+        return ", ".join(reason.words for reason in self.reasons)
+
+    @property
+    def alternatives(self) -> list[list[Rule]]:
+        """The rules by which the equality follows, for each case; none if in chains only."""
+        if isinstance(self.reasons[0], cases):
+            return [list(rules) for rules in self.reasons[0].each]
+        rules = [one for one in self.reasons if isinstance(one, Rule)]
+        return [[one for one in rules if one not in (gibbs, tangent)]] if rules else []
 
     @property
     def relation(self) -> str:
@@ -57,24 +140,26 @@ class Step:
         return self.expression if self.gap is None else self.expression + self.gap
 
 
-def equals(expression: Any, reason: str) -> Step:
-    """The line before equals this expression."""
-    return Step(strict(expression), reason)
+def equals(expression: Any, *reasons: Reason) -> Step:
+    """The line before equals this expression, by the rules and by no fewer."""
+    return Step(strict(expression), reasons)
 
 
-def at_least(expression: Any, reason: str, *, gap: Expr) -> Step:
+def at_least(expression: Any, *reasons: Reason, gap: Expr) -> Step:
     """The line before is at least this expression; the difference is the gap, never negative."""
-    return Step(strict(expression), reason, gap)
+    return Step(strict(expression), reasons, gap)
 
 
 class Derivation:
-    """Expressions that follow from one another, checked in every world given.
+    """Expressions that follow from one another, by rules for every T and in every world given.
 
     Args:
         start: the first expression.
         steps: the lines that follow, made by :func:`equals` and :func:`at_least`.
-        worlds: where each step is checked.
+        worlds: where each step is checked as well.
         steps_from: if the free step t occurs, it runs from here to T.
+        base: rules that give the statement one step earlier; then the steps may use it, by
+            :data:`hypothesis`, for t - 1.
 
     Attributes:
         worlds: names of the worlds.
@@ -82,14 +167,20 @@ class Derivation:
         claim: for which "T", "d", "states", "kernels" it was checked, and what was "given".
 
     Raises:
-        Unproved: a step does not hold in some world, or was not evaluated there.
+        Unproved: a step does not follow by its rules, a rule is not needed, or a step does not
+            hold in some world, or was not evaluated there.
     """
 
     def __init__(
-        self, start: Any, *steps: Step, worlds: Sequence[World], steps_from: int = 1
+        self,
+        start: Any,
+        *steps: Step,
+        worlds: Sequence[World],
+        steps_from: int = 1,
+        base: Sequence[Rule] = (),
     ) -> None:
         self._start, self._steps, self._worlds = strict(start), steps, tuple(worlds)
-        self._first = steps_from
+        self._first, self._base = steps_from, tuple(base)
         if not all(isinstance(world, World) for world in self._worlds):
             raise TypeError(f"worlds must be worlds of dpm_lib.symbolic, got {worlds}")
         if not steps or not worlds:
@@ -100,6 +191,37 @@ class Derivation:
         for world in self._worlds:
             for before, step in zip(self._lines, steps, strict=False):
                 self._check(world, before, step)
+        self._check_rules()
+
+    def _check_rules(self) -> None:
+        for before, step in zip(self._lines, self._steps, strict=False):
+            for rules in step.alternatives:
+                follows(before, step.raised, self._meant(rules), self.known)
+        if self._base:
+            early = self._first - 1
+            sides = (side.subs(lang.t, early) for side in (self._lines[0], self._lines[-1]))
+            follows(*sides, self._base, Steps(least=max(early, 1)))
+            for world in self._worlds:
+                self._check(world, self.start, Step(self._lines[-1], self._base), early)
+
+    @property
+    def known(self) -> Steps:
+        """What the rules know about steps."""
+        used = any(lang.t in line.free_symbols for line in self._lines)
+        return Steps().bound(lang.t, sp.Integer(self._first), lang.T) if used else Steps()
+
+    def _meant(self, rules: Iterable[Rule]) -> list[Rule]:
+        """The rules, with what the hypothesis stands for here."""
+        return [self._hypothesis() if one == hypothesis else one for one in rules]
+
+    def _hypothesis(self) -> Rule:
+        if not self._base:
+            raise Unproved("an induction needs its base")
+        left, right = (
+            side.subs(lang.t, lang.t - 1) for side in (self._lines[0], self._lines[-1])
+        )
+        left = canonical(left)
+        return replace(hypothesis, rewrite=lambda e, steps: right if e == left else None)
 
     @property
     def start(self) -> Expr:
@@ -129,6 +251,54 @@ class Derivation:
             values = [world.claim[key] for world in self._worlds if key in world.claim]
             found[key] = {v for one in values for v in (one if isinstance(one, list) else [one])}
         return {key: sorted(values) for key, values in found.items() if values}
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """What stands by rules: how many steps, for which chains, by which, and what does not."""
+        proved = [step.alternatives for step in self.steps if step.alternatives]
+        used = [*self._used, *(sign for sign in (gibbs, tangent) if self._has(sign))]
+        return {
+            "steps": len(proved),
+            "claim": _claim(proved) if proved else {},
+            "names": list(dict.fromkeys(rule.name for rule in used)),
+            "chains_only": [step.words for step in self.steps if not step.alternatives],
+        }
+
+    @property
+    def _used(self) -> list[Rule]:
+        steps = [rule for step in self.steps for rules in step.alternatives for rule in rules]
+        return [*steps, *self._base]
+
+    def _has(self, sign: Rule) -> bool:
+        return any(sign in step.reasons for step in self.steps)
+
+    @property
+    def statement(self) -> str:
+        """What is proved, in LaTeX."""
+        signs = {step.relation for step in self.steps}
+        sign = r"\geq" if r"\geq" in signs else "="
+        return f"{latex(self.start)}{sign}{latex(self._lines[-1])}"
+
+    @property
+    def rests_on(self) -> list[str]:
+        """Statements proved elsewhere that it uses."""
+        return list(dict.fromkeys(s for rule in self._used for s in rule.rests_on))
+
+    def result(self, *phrases: str) -> Rule:
+        """What is proved here as a rule: the first line may be replaced by the last, at any t.
+
+        Raises:
+            Unproved: a step is no equality, or stands in chains only.
+        """
+        if not all(step.alternatives and step.gap is None for step in self.steps):
+            raise Unproved(f"only what follows by rules is a rule, got {self.rules}")
+        first = self._first - bool(self._base)
+        sides = (canonical(self._lines[0]), self._lines[-1])
+        return Rule(
+            phrases[0], phrases[0], phrases, self.statement, RESULT, self.rules["claim"],
+            rewrite=partial(_at_step, *sides, first),
+            rests_on=(self.statement, *self.rests_on),
+        )  # fmt: skip
 
     def refuses(self, mutant: Any) -> float | None:
         """By how much a damaged last line differs from the proved one; None if it does not.
@@ -166,11 +336,11 @@ class Derivation:
                     same.append(f"{name}: {latex(damaged)}")
         return Slips(refused, without_value, same)
 
-    def _check(self, world: World, before: Expr, step: Step) -> None:
+    def _check(self, world: World, before: Expr, step: Step, only: int | None = None) -> None:
         where = f"in a {world.name}"
         checked = 0
         try:
-            for left, right in _instances((before, step.raised), world.T, self._first):
+            for left, right in _instances((before, step.raised), world.T, self._first, only):
                 for env in world.assignments(_free(left, right)):
                     if world.value(left, env) != world.value(right, env):
                         raise Unproved(f"{where}: {before} is not {step.relation} {step.raised}")
@@ -193,7 +363,7 @@ class Derivation:
 
     def latex(self) -> str:
         """The derivation as one aligned block."""
-        rows = [(step.relation, step.expression, step.reason) for step in self.steps]
+        rows = [(step.relation, step.expression, step.words) for step in self.steps]
         return aligned(self.start, rows)
 
     def _repr_latex_(self) -> str:
@@ -223,14 +393,58 @@ def _difference(worlds: Iterable[World], left: Expr, right: Expr, first: int) ->
     return INFINITY if valueless else None
 
 
-def _instances(sides: tuple[Expr, ...], T: int, first: int) -> Iterator[tuple[Expr, ...]]:
+def _instances(
+    sides: tuple[Expr, ...], T: int, first: int, only: int | None = None
+) -> Iterator[tuple[Expr, ...]]:
     """The sides in a chain of T steps, for each step t from the first on if t is free in one."""
     fixed = tuple(side.subs(lang.T, T) for side in sides)
     if not any(lang.t in side.free_symbols for side in fixed):
         yield fixed
         return
-    for t in range(first, T + 1):
+    for t in range(first, T + 1) if only is None else [only]:
         yield tuple(side.subs(lang.t, t) for side in fixed)
+
+
+def _claim(steps: Iterable[Sequence[Sequence[Rule]]]) -> dict[str, Any]:
+    """For which chains some steps hold, given the rules of each, case by case."""
+    claim: dict[str, Any] = {"T": "every", "d": "every"}
+    kernels: list[set[str]] = []
+    given: set[str] = set()
+    for alternatives in steps:
+        found = []
+        for rules in alternatives:
+            small = any(one.claim.get("d") == [1] for one in rules)
+            if small and not any(one.lifts for one in rules):
+                claim["d"] = [1]
+            own = [set(one.claim["kernels"]) for one in rules if "kernels" in one.claim]
+            found += [set.intersection(*own)] if own else []
+            given |= {words for one in rules for words in one.claim.get("given", ())}
+        kernels += [set.union(*found)] if found else []
+    if kernels:
+        claim["kernels"] = sorted(set.intersection(*kernels))
+    return claim | ({"given": sorted(given)} if given else {})
+
+
+def _at_step(left: Expr, right: Expr, first: int, e: Expr, steps: Steps) -> Expr | None:
+    """The right side at the step at which the left side is this expression."""
+    if type(e) is not type(left):
+        return None
+    looked_at = canonical(e)
+    if looked_at == left:
+        return right
+    if lang.t not in left.free_symbols:
+        return None
+    anchor = next(s.index for s in _states(left) if s.index.has(lang.t))
+    for state in _states(e):
+        shift = sp.expand(state.index - anchor + lang.t)
+        inside = steps.never_negative(shift - first) and steps.never_negative(lang.T - shift)
+        if inside and canonical(left.subs(lang.t, shift)) == looked_at:
+            return right.subs(lang.t, shift)
+    return None
+
+
+def _states(expr: Expr) -> list[Any]:
+    return sorted(expr.atoms(lang.State), key=str)
 
 
 def _free(*sides: Expr) -> list[Any]:

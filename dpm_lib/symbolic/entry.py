@@ -1,5 +1,6 @@
 """What may enter an expression: objects and exact numbers, never a string that SymPy would run."""
 
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -58,7 +59,12 @@ def step(index: Any) -> Expr:
     Raises:
         ValueError: it is not linear, so that a few chains could not decide a formula.
     """
-    found = sp.expand(strict(index))
+    return _linear(strict(index))
+
+
+@lru_cache(maxsize=100_000)
+def _linear(index: Expr) -> Expr:
+    found = sp.expand(index)
     symbols = sorted(found.free_symbols, key=str)
     linear = not symbols or (
         found.is_polynomial(*symbols) and sp.Poly(found, *symbols).total_degree() <= 1

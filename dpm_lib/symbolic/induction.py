@@ -6,7 +6,7 @@ import sympy as sp
 from sympy import Expr
 
 from dpm_lib.symbolic import language as lang
-from dpm_lib.symbolic.derivation import Unproved
+from dpm_lib.symbolic.rules.kernel import Unproved
 from dpm_lib.symbolic.entry import strict
 from dpm_lib.symbolic.printing import aligned, latex
 from dpm_lib.symbolic.slips import Slips, every_slip
@@ -32,6 +32,13 @@ class Induction:
     worlds = ("every chain, by induction",)
     claim = {"T": "every"}  # noqa: RUF012
     count = 2
+    rules = {"steps": 2, "claim": {"T": "every"}, "names": ["induction"], "chains_only": []}  # noqa: RUF012
+    rests_on = ()
+
+    @property
+    def statement(self) -> str:
+        """What is proved, in LaTeX."""
+        return f"{latex(self.left)}={latex(self.right)}"
 
     def __init__(self, left: Any, right: Any, reason: str) -> None:
         self.left, self.right, self.reason = strict(left), strict(right), reason

@@ -1,0 +1,273 @@
+r"""The kernel: a step follows from the rules that it names, for every T.
+
+Left minus right is rewritten by the named rules and no others, and the ring asks whether anything
+is left.  There is no search.  Rules fire from the inside out, in the order of their layers, whatever
+the order in which a step names them, and every named rule must be needed.
+
+What is trusted: matching and substitution (here), the order of steps
+(:mod:`dpm_lib.symbolic.rules.steps`), the ring (:mod:`dpm_lib.symbolic.rules.ring`), and each rule
+itself, which cannot be used unless it is proved.  Of SymPy: the constructors of sums, products,
+powers and logarithms, substitution, equality and the expansion of linear indices.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sympy as sp
+from sympy import Expr
+
+from dpm_lib.symbolic import language as lang
+from dpm_lib.symbolic.rules import ring
+from dpm_lib.symbolic.rules.steps import Steps, density, substituted
+
+# fmt: off
+__all__ = [
+    "CALCULUS", "LAW", "LAWS", "RESULT", "UNFOLD", "Rule", "Unproved", "algebra", "canonical",
+    "follows", "fresh", "left_over", "rule",
+]
+# fmt: on
+
+LAWS = lang.Density | lang.Kernel | lang.Normal | lang.Bern
+UNFOLD, LAW, CALCULUS, RESULT = range(4)
+"""Layers: definitions open first, then densities change, then sums and averages."""
+
+
+class Unproved(AssertionError):
+    """A step of a derivation does not hold."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A reason for a step.
+
+    Attributes:
+        name: the standard term.
+        words: what is printed for it.
+        phrases: the words that it carries, the first of them usual.
+        statement: what it says and under which conditions.
+        layer: when it fires.
+        claim: for which "d" and "kernels" it holds, "given" what; nothing if for all.
+        rewrite: takes a part of an expression and the ranges of steps, gives an equal one or None.
+        first: takes both sides, gives two sides that are equal only if these are, or None.
+        last: takes what is left, gives expressions that all vanish only if it does, or None.
+        lifts: whether it carries what holds for one coordinate to every d.
+        rests_on: of a result, its statement and those that it uses, in LaTeX.
+    """
+
+    name: str
+    words: str
+    phrases: tuple[str, ...]
+    statement: str
+    layer: float
+    claim: Mapping[str, Any]
+    rewrite: Callable[[Expr, Steps], Expr | None] | None = None
+    first: Callable[[Expr, Expr], tuple[Expr, Expr] | None] | None = None
+    last: Callable[[Expr], list[Expr] | None] | None = None
+    rests_on: tuple[str, ...] = ()
+    lifts: bool = False
+
+    def say(self, words: str) -> "Rule":
+        """The same rule, printed in other words that it carries.
+
+        Raises:
+            ValueError: these words do not belong to the rule.
+        """
+        if words not in self.phrases:
+            raise ValueError(f"words must be of {self.name}: {self.phrases}, got {words!r}")
+        return replace(self, words=words)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rule) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+def rule(
+    *phrases: str,
+    layer: float,
+    at: str = "rewrite",
+    also: Any = None,
+    lifts: bool = False,
+    **claim: Any,
+) -> Callable[[Any], Rule]:
+    """Make a rule of a function whose docstring states it."""
+
+    def made(function: Any) -> Rule:
+        said = " ".join((function.__doc__ or "").split())
+        parts = {"rewrite": also, at: function}
+        return Rule(phrases[0], phrases[0], phrases, said, layer, claim, **parts, lifts=lifts)
+
+    return made
+
+
+algebra = Rule("algebra", "algebra", ("algebra", "collect", "expand"), "The ring.", RESULT, {})
+"""The reason of a step that needs no rule: an identity of the ring."""
+
+
+def left_over(left: Expr, right: Expr, rules: Iterable[Rule], steps: Steps) -> list[Expr]:
+    """What is left of the difference of two sides under some rules; empty if they are equal."""
+    if not (sensible(left, steps) and sensible(right, steps)):
+        return [left - right]
+    ordered = sorted(set(rules) - {algebra}, key=lambda one: (one.layer, one.name))
+    for one in ordered:
+        if one.first is not None:
+            sides = one.first(left, right)
+            if sides is None:
+                return [left - right]
+            left, right = sides
+    rests = [normal(distinct(left) - distinct(right), ordered, steps)]
+    for one in ordered:
+        if one.last is not None:
+            last = one.last
+            parts = [last(rest) for rest in rests]
+            rests = [
+                normal(part, ordered, steps)
+                for rest, found in zip(rests, parts, strict=True)
+                for part in (found or [rest])
+            ]
+    return [rest for rest in map(canonical, rests) if not ring.is_zero(rest)]
+
+
+def follows(left: Expr, right: Expr, rules: Sequence[Rule], steps: Steps) -> None:
+    """Make sure that two sides are equal by the rules, and by no fewer.
+
+    Raises:
+        Unproved: something is left, or a named rule is not needed.
+    """
+    names = " and ".join(one.name for one in rules)
+    rest = left_over(left, right, rules, steps)
+    if rest:
+        raise Unproved(f"{left} = {right} does not follow by {names}: {rest[0]} is left")
+    for spare in rules:
+        others = [one for one in rules if one != spare]
+        if spare == algebra and not others:
+            continue
+        if spare.lifts and any("d" in one.claim for one in others):
+            continue
+        if not left_over(left, right, others, steps):
+            raise Unproved(f"{left} = {right}: {spare.name} is not needed")
+
+
+def sensible(expr: Any, steps: Steps) -> bool:
+    """Whether all states, rates and bound steps exist and no density holds a state twice."""
+    if isinstance(expr, lang.Density) and expr.law != "pi":
+        states = [*expr.targets, *expr.given]
+        if any(isinstance(s, lang.State | lang.Span) for s in states):
+            return steps.exist(expr) and steps.in_order(states) is not None
+    if isinstance(expr, sp.Sum | sp.Product):
+        if len(expr.limits) != 1 or len(expr.limits[0]) != 3:
+            return False
+        ((step, first, last),) = expr.limits
+        if any(step == other for other, *_ in steps.ranges) or step in (lang.T, lang.n):
+            return False
+        return sensible(expr.function, steps.bound(step, first, last))
+    if isinstance(expr, lang.State | lang.Span | lang.Rate):
+        return steps.exist(expr)
+    return all(sensible(part, steps) for part in expr.args)
+
+
+def normal(expr: Expr, rules: Sequence[Rule], steps: Steps) -> Expr:
+    """The expression after all rewriting: first by the lowest layer, then by two, and so on."""
+    for layer in range(RESULT + 1):
+        expr = rewritten(expr, [r for r in rules if r.rewrite and r.layer < layer + 1], steps)
+    return expr
+
+
+def rewritten(expr: Any, rules: Sequence[Rule], steps: Steps) -> Any:
+    """The expression after the rules have fired, from the inside out."""
+    if isinstance(expr, lang.Density):
+        expr = density(expr.law, expr.targets, expr.given)
+    elif isinstance(expr, sp.Sum | sp.Product):
+        ((step, first, last),) = expr.limits
+        inner = rewritten(expr.function, rules, steps.bound(step, first, last))
+        expr = expr.func(inner, (step, first, last))
+    elif isinstance(expr, lang.Expect):
+        expr = lang.Expect(measure(expr.args[0], rules, steps), rewritten(expr.args[1], rules, steps))
+    elif isinstance(expr, lang.KL | lang.Entropy):
+        laws = [measure(law, rules, steps) for law in expr.args]
+        expr = expr.func(*laws) if isinstance(expr, lang.KL) or _plain(laws) else expr
+    elif isinstance(expr, lang.Int):
+        expr = lang.Int(rewritten(expr.args[0], rules, steps), *_sorted(expr.args[1]))
+    elif not isinstance(expr, lang.Variable | lang.Rate) and expr.args:
+        parts = [rewritten(part, rules, steps) for part in expr.args]
+        expr = parts_of(expr, parts)
+    for one in rules:
+        new = one.rewrite(expr, steps) if one.rewrite else None
+        if new is not None and new != expr:
+            return rewritten(new, rules, steps)
+    return expr
+
+
+def _plain(laws: Sequence[Any]) -> bool:
+    return all(isinstance(law, lang.Density) for law in laws)
+
+
+def _sorted(states: Iterable[Any]) -> list[Any]:
+    return sorted(states, key=sp.default_sort_key)
+
+
+def parts_of(expr: Any, parts: Sequence[Any]) -> Any:
+    """The expression with other parts, in the form of the ring where it is a sum or a product."""
+    if expr.is_Mul and ring.held(expr):
+        return sp.Mul(*parts, evaluate=False)
+    new = expr.func(*parts)
+    if new.is_Add or new.is_Mul or new.is_Pow:
+        return ring.expression(ring.polynomial(new))
+    return new
+
+
+def measure(law: Any, rules: Sequence[Rule], steps: Steps) -> Any:
+    """A law under an expectation, a divergence or an entropy: rules must leave a law."""
+    if isinstance(law, lang.Density):
+        law = density(law.law, law.targets, law.given)
+    else:
+        law = law.func(*(rewritten(part, rules, steps) for part in law.args))
+    for one in rules:
+        new = one.rewrite(law, steps) if one.rewrite else None
+        if isinstance(new, LAWS) and new != law:
+            return measure(new, rules, steps)
+    return law
+
+
+def distinct(expr: Any, depth: int = 0) -> Any:
+    """The expression with a name of its own for each bound step, by depth."""
+    if isinstance(expr, sp.Sum | sp.Product):
+        ((step, first, last),) = expr.limits
+        name = sp.Symbol(f"_i{depth}", integer=True)
+        inner = distinct(expr.function.xreplace({step: name}), depth + 1)
+        return expr.func(inner, (name, first, last))
+    if not expr.args or isinstance(expr, lang.Variable | lang.Rate):
+        return expr
+    if expr.is_Mul and ring.held(expr):
+        return sp.Mul(*(distinct(part, depth) for part in expr.args), evaluate=False)
+    return expr.func(*(distinct(part, depth) for part in expr.args))
+
+
+def fresh(steps: Steps) -> Any:
+    """A name for a new bound step."""
+    return sp.Symbol(f"_i{len(steps.ranges)}_", integer=True)
+
+
+def canonical(expr: Any, depth: int = 0) -> Any:
+    """Bound steps start at 0 and are named by depth; states stand in one order."""
+    if isinstance(expr, lang.Density):
+        sides = ([canonical(u) for u in side] for side in (expr.targets, expr.given))
+        return density(expr.law, *sides)
+    if isinstance(expr, lang.State | lang.Span):
+        return expr.func(*map(sp.expand, expr.args))
+    if isinstance(expr, lang.Rate):
+        return lang.Rate(expr.args[0], sp.expand(expr.args[1]))
+    if isinstance(expr, sp.Sum | sp.Product):
+        ((step, first, last),) = expr.limits
+        name = sp.Symbol(f"_k{depth}", integer=True)
+        moved = substituted(expr.function, step, name + first)
+        if moved is None:
+            return expr
+        return expr.func(canonical(moved, depth + 1), (name, 0, sp.expand(last - first)))
+    if isinstance(expr, lang.Int):
+        return lang.Int(canonical(expr.args[0], depth), *_sorted(map(canonical, expr.args[1])))
+    if not expr.args or isinstance(expr, lang.Variable | sp.Tuple):
+        return expr
+    return parts_of(expr, [canonical(part, depth) for part in expr.args])

@@ -1,0 +1,136 @@
+"""What is known about steps: which of two comes first, for every T.
+
+Indices are linear in T and in steps that run through ranges, so their order is decided at the ends
+of the ranges.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sympy as sp
+from sympy import Expr, Tuple
+
+from dpm_lib.symbolic import language as lang
+
+__all__ = ["Steps", "density", "ends", "free", "substituted"]
+
+
+class Steps:
+    """The ranges of the steps in sight, outermost first, and the least value of T (or n)."""
+
+    def __init__(self, ranges: Sequence[tuple[Any, Any, Any]] = (), least: int = 1) -> None:
+        self.ranges, self.least = tuple(ranges), least
+
+    def bound(self, step: Any, first: Any, last: Any) -> "Steps":
+        """The same, with one more step that runs from the first to the last."""
+        least = self.least
+        if last in (lang.T, lang.n) and first.is_Integer:
+            least = max(least, int(first))  # where the step exists, its range is not empty
+        return Steps((*self.ranges, (step, first, last)), least)
+
+    def never_negative(self, index: Any) -> bool:
+        """Whether a linear expression in steps is at least 0 all over their ranges."""
+        index = sp.expand(index)
+        for step, first, last in reversed(self.ranges):
+            index = sp.expand(index.subs(step, first if index.coeff(step) > 0 else last))
+        ends = index.free_symbols & {lang.T, lang.n}
+        if len(ends) > 1:
+            return False
+        (end,) = ends or {lang.T}
+        slope = index.coeff(end)
+        rest = sp.expand(index - slope * end)
+        return bool(rest.is_Integer and slope >= 0 and slope * self.least + rest >= 0)
+
+    def before(self, first: Any, second: Any) -> bool:
+        """Whether one index is smaller than another."""
+        return self.never_negative(second - first - 1)
+
+    def apart(self, one: Any, other: Any) -> bool:
+        """Whether two states (spans) have no state in common."""
+        chain = lang.State | lang.Span
+        if not (isinstance(one, chain) and isinstance(other, chain)):
+            return bool(one != other)
+        (a, b), (c, e) = ends(one), ends(other)
+        return self.before(b, c) or self.before(e, a)
+
+    def inside(self, one: Any, span: Any) -> bool:
+        """Whether a state (span) lies in a span."""
+        (a, b), (c, e) = ends(one), ends(span)
+        return self.never_negative(a - c) and self.never_negative(e - b)
+
+    def in_order(self, states: Iterable[Any]) -> list[Any] | None:
+        """The states from first to last, neighbouring ones as one span; None if undecided."""
+        line: list[Any] = []
+        for state in states:
+            if not isinstance(state, lang.State | lang.Span):
+                return None
+            place = 0
+            while place < len(line) and self.before(ends(line[place])[1], ends(state)[0]):
+                place += 1
+            if place < len(line) and not self.before(ends(state)[1], ends(line[place])[0]):
+                return None
+            line.insert(place, state)
+        return line
+
+    def exist(self, expr: Any) -> bool:
+        """Whether every state lies on the chain and every rate has a value."""
+        if isinstance(expr, lang.State | lang.Span):
+            first, last = ends(expr)
+            on = [first, lang.T - last] if not last.has(lang.n) else [first]
+            return all(map(self.never_negative, on))
+        if isinstance(expr, lang.Rate):
+            least = 1 if expr.args[0].name in (r"\alpha", r"\beta") else 0
+            return self.never_negative(expr.args[1] - least)
+        if isinstance(expr, sp.Sum | sp.Product):
+            ((step, first, last),) = expr.limits
+            return self.bound(step, first, last).exist(expr.function)
+        return all(map(self.exist, expr.args))
+
+
+def ends(state: Any) -> tuple[Any, Any]:
+    """First and last index of a state or span."""
+    return state.args[0], state.args[-1]
+
+
+def density(law: str, targets: Iterable[Any], given: Iterable[Any] = ()) -> lang.Density:
+    """A density whose states stand in one order on each side of its bar, spans joined."""
+    sides = (Tuple(*_joined(side)) for side in (targets, given))
+    return lang.Density(sp.Symbol(law), *sides)
+
+
+def _joined(states: Iterable[Any]) -> list[Any]:
+    line: list[Any] = []
+    chain = lang.State | lang.Span
+    for state in sorted(states, key=sp.default_sort_key):
+        if isinstance(state, lang.Span) and sp.expand(state.args[0] - state.args[1]) == 0:
+            state = lang.State(state.args[0])
+        line.append(state)
+    for one in list(line):
+        for other in list(line):
+            if one in line and other in line and lang.Span in (type(one), type(other)):
+                if isinstance(one, chain) and isinstance(other, chain):
+                    if sp.expand(ends(one)[1] + 1 - ends(other)[0]) == 0:
+                        line = [s for s in line if s not in (one, other)]
+                        line.append(lang.Span(ends(one)[0], ends(other)[1]))
+    return sorted(line, key=sp.default_sort_key)
+
+
+def free(expr: Any) -> frozenset[Any]:
+    """The states (spans) that an expression depends on."""
+    if isinstance(expr, lang.Entropy):
+        return frozenset()
+    if isinstance(expr, lang.Variable):
+        return frozenset({expr})
+    if isinstance(expr, lang.Int):
+        return free(expr.args[0]) - set(expr.args[1])
+    found = frozenset(state for part in expr.args for state in free(part))
+    if isinstance(expr, lang.Expect | lang.KL):
+        return found - set(lang.targets(expr.args[0]))
+    return found
+
+
+def substituted(expr: Expr, step: Any, value: Any) -> Expr | None:
+    """The expression at a value of a step; None if two different states would become one."""
+    new = expr.subs(step, value)
+    kept = len(new.atoms(lang.State)) == len(expr.atoms(lang.State))
+    return new if kept else None
