@@ -3,6 +3,7 @@
 * ``house``: where things are, which pages there are, where executed chapters are kept.
 * ``equations``: the directive ``{equation}``, a proved formula with its passport.
 * ``symbols``: the letters of a formula, each of which must be declared.
+* ``graph``: which equation rests on which, as a picture.
 * ``html``: the passports and the ledger as HTML, from ``dpm_lib.evidence.ledger.entries()``.
 * ``pages``: ``{ledger}``, ``{symbols}`` and the API reference.
 * ``mathjax``: MathJax from the site itself.

@@ -70,12 +70,26 @@ class EquationDirective(PasteMathDirective):
 def visit_passport(self: Any, node: passport) -> None:
     entries = {entry["id"]: entry for entry in ledger.entries()}
     page = self.builder.get_relative_uri(self.builder.current_docname, "ledger")
-    self.body.append(passport_html(entries[node["equation"]], linker(self.builder), page))
+    equation, api = equation_linker(self.builder), linker(self.builder)
+    self.body.append(passport_html(entries[node["equation"]], equation, api, page))
     raise nodes.SkipNode
 
 
 def skip(self: Any, node: nodes.Node) -> None:
     raise nodes.SkipNode
+
+
+def equation_linker(builder: Any) -> Any:
+    """From the page that is being written: address of an equation, None if no page prints it."""
+    printed = builder.env.domains["math"].equations
+
+    def link(key: str) -> str | None:
+        if key not in printed:
+            return None
+        uri: str = builder.get_relative_uri(builder.current_docname, EQUATIONS[key].page)
+        return f"{uri}#{key}"
+
+    return link
 
 
 def linker(builder: Any) -> Any:

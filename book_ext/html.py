@@ -4,9 +4,12 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
+from book_ext.graph import graph_html
 from dpm_lib.evidence.row import in_words
 
 Entry = dict[str, Any]
+Address = Callable[[str], str | None]
+"""From an id or a name to where it stands in the book, None if it stands nowhere."""
 
 
 def measured(entry: Entry) -> bool:
@@ -22,12 +25,17 @@ def steps(entry: Entry) -> int:
     return int(entry["proof"]["steps"]) if entry["proof"] else 0
 
 
+def by_rules(entry: Entry) -> int:
+    """How many steps follow by rules."""
+    return int(entry["proof"]["rules"]["steps"]) if entry["proof"] else 0
+
+
 def worlds(entry: Entry) -> list[str]:
     return list(entry["proof"]["worlds"]) if entry["proof"] else []
 
 
 def claim(entry: Entry) -> str:
-    """For which chains the equation was proved."""
+    """In which chains the equation was checked."""
     return in_words(entry["proof"]["claim"]) if entry["proof"] else ""
 
 
@@ -55,10 +63,11 @@ def plural(n: int, word: str) -> str:
     return f"{n} {word}{'' if n == 1 else 's'}"
 
 
-def passport_html(entry: Entry, api: Callable[[str], str | None], ledger: str) -> str:
+def passport_html(entry: Entry, equation: Address, api: Address, ledger: str) -> str:
     """One line that says what stands behind an equation, and the details folded under it.
 
-    ``api`` gives the address of a library function, or None; ``ledger`` that of the ledger.
+    ``equation`` gives the address of an equation, ``api`` that of a library function, or None;
+    ``ledger`` is that of the ledger.
     """
     if not measured(entry):
         status = escape(entry["status"])
@@ -66,7 +75,7 @@ def passport_html(entry: Entry, api: Callable[[str], str | None], ledger: str) -
     near = worst(entry)
     assert near is not None
     head = [
-        f"<b>derived</b> {plural(steps(entry), 'step')}",
+        f"<b>derived</b> {plural(steps(entry), 'step')}, {by_rules(entry)} by rules",
         f"<b>verified</b> {plural(len(entry['evidence']), 'check')}, error "
         f"{number(near['error'])} ≤ {number(near['tolerance'])}",
         f"<b>refused</b> {slips(entry)} of {plural(slips(entry), 'slip')}, "
@@ -82,9 +91,12 @@ def passport_html(entry: Entry, api: Callable[[str], str | None], ledger: str) -
     name = f"<code>{escape(entry['id'])}</code>"
     rows = [
         ("equation", " · ".join([escape(entry["title"]), *numbers])),
-        ("derived", f"{plural(steps(entry), 'step')}, each checked by machine: "
-         + escape(", ".join(worlds(entry)))),
-        ("proved for", escape(claim(entry))),
+        ("by rules", listing(rules_html(entry["proof"]["rules"], steps(entry)))),
+        ("in chains", listing([f"{plural(steps(entry), 'step')}, each by exact evaluation: "
+                               + escape(", ".join(worlds(entry))),
+                               f"proved for {escape(claim(entry))}"])),
+        ("rests on", equations_html(entry["proof"]["rests_on"], equation)),
+        ("needed by", equations_html(entry["proof"]["needed_by"], equation)),
         ("verified", listing([check_html(row) for row in entry["evidence"]])),
         ("refused", listing([slips_html(entry["proof"]["slips"]),
                              *map(mutant_html, entry["mutants"])])),
@@ -138,33 +150,56 @@ def slips_html(slips: Entry) -> str:
     return f"{text}; {more} more {give}: {listing(equal)}"
 
 
-def function(name: str, api: Callable[[str], str | None]) -> str:
-    short = f"<code>{escape(name.removeprefix('dpm_lib.'))}</code>"
-    address = api(name)
-    return f'<a href="{address}">{short}</a>' if address else short
+def rules_html(rules: Entry, count: int) -> list[str]:
+    """How many of the steps follow by rules, for which chains and by which; the other steps."""
+    found = [f"{rules['steps']} of {plural(count, 'step')}"]
+    if rules["claim"]:
+        found[0] += f", for {escape(in_words(rules['claim']))}"
+    if rules["names"]:
+        found.append(f"rules: {escape(', '.join(rules['names']))}")
+    if rules["chains_only"]:
+        found.append(f"in chains only: {escape(', '.join(rules['chains_only']))}")
+    return found
+
+
+def rules_cell(entry: Entry) -> str:
+    if not entry["proof"]:
+        return ""
+    reach = escape(in_words(entry["proof"]["rules"]["claim"]))
+    return f"{by_rules(entry)} of {steps(entry)}" + (f"<br><small>{reach}</small>" if reach else "")
+
+
+def equations_html(ids: list[str], equation: Address) -> str:
+    return ", ".join(linked(key, equation(key)) for key in ids) or "no other equation"
+
+
+def function(name: str, api: Address) -> str:
+    return linked(name.removeprefix("dpm_lib."), api(name))
+
+
+def linked(name: str, address: str | None) -> str:
+    """A name as code, with a link if it has an address."""
+    code = f"<code>{escape(name)}</code>"
+    return f'<a href="{address}">{code}</a>' if address else code
 
 
 COLUMNS = (
-    "equation", "paper", "notes", "steps", "checks", "nearest error / tolerance", "refused",
-    "status", "function", "device", "proved in", "proved for", "slips refused", "made with",
+    "equation", "paper", "notes", "steps", "by rules", "checks", "nearest error / tolerance",
+    "refused", "status", "rests on", "function", "device", "proved in", "proved for",
+    "slips refused", "made with",
 )  # fmt: skip
 
 
-def ledger_html(
-    entries: list[Entry],
-    link: Callable[..., str],
-    api: Callable[[str], str | None],
-    printed: set[str],
-) -> str:
-    """Totals and the table of all equations.
+def ledger_html(entries: list[Entry], equation: Address, api: Address) -> str:
+    """Totals, the graph of what rests on what, and the table of all equations.
 
-    ``link(page, anchor)`` and ``api(function)`` give addresses, ``printed`` are the ids that
-    stand on some page.
+    ``equation`` and ``api`` give the addresses of an equation and of a library function.
     """
     done = [e for e in entries if measured(e)]
     totals = [
         (len(entries), "equations"),
         (sum(map(steps, entries)), "steps proved"),
+        (sum(map(by_rules, entries)), "steps by rules"),
         (sum(len(e["evidence"]) for e in entries), "checks"),
         (sum(len(e["mutants"]) for e in entries), "mutants refused"),
         (sum(map(slips, entries)), "slips refused"),
@@ -172,22 +207,20 @@ def ledger_html(
     ]
     cards = "".join(f"<li><b>{n}</b> {word}</li>" for n, word in totals)
     head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
-    body = "".join(ledger_row(e, link, api, e["id"] in printed) for e in entries)
+    body = "".join(ledger_row(e, equation, api) for e in entries)
     version = escape(entries[0]["library"]) if entries else ""
     return (
         f'<ul class="dpm-totals">{cards}</ul><p>Measured with library version '
-        f'<code>{version}</code>.</p><div class="dpm-ledger" tabindex="0" role="region" '
+        f"<code>{version}</code>.</p>{graph_html(entries, equation)}"
+        '<div class="dpm-ledger" tabindex="0" role="region" '
         f'aria-label="ledger of all equations"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>\n"
     )
 
 
-def ledger_row(
-    entry: Entry, link: Callable[..., str], api: Callable[[str], str | None], on_page: bool
-) -> str:
-    near = worst(entry)
-    name = f"<code>{escape(entry['id'])}</code>"
-    title = f'<a href="{link(entry["page"], entry["id"])}">{name}</a>' if on_page else name
+def ledger_row(entry: Entry, equation: Address, api: Address) -> str:
+    near, proof = worst(entry), entry["proof"]
+    title = linked(entry["id"], equation(entry["id"]))
     reason = "" if measured(entry) else f"<br><small>{escape(entry['status'])}</small>"
     first, *others = [function(f, api) for f in entry["functions"]] or [""]
     cells = [
@@ -195,10 +228,12 @@ def ledger_row(
         ", ".join(map(str, entry["paper"])),
         ", ".join(map(str, entry["notes"])),
         str(steps(entry) or ""),
+        rules_cell(entry),
         str(len(entry["evidence"]) or ""),
         f"{number(near['error'])} / {number(near['tolerance'])}" if near else "",
         str(len(entry["mutants"]) or ""),
         "✓ measured" if measured(entry) else "✗ not measured",
+        equations_html(proof["rests_on"], equation) if proof and proof["rests_on"] else "",
         first + (f" <small>and {plural(len(others), 'other')}</small>" if others else ""),
         escape(", ".join(devices(entry))),
         escape(", ".join(worlds(entry))),

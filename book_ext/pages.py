@@ -9,7 +9,7 @@ from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
 import dpm_lib
-from book_ext.equations import linker, skip
+from book_ext.equations import equation_linker, linker, skip
 from book_ext.html import ledger_html
 from dpm_lib.evidence import ledger, notation
 
@@ -38,12 +38,8 @@ class SymbolsDirective(SphinxDirective):
 
 
 def visit_ledger(self: Any, node: ledger_table) -> None:
-    def link(page: str, anchor: str = "") -> str:
-        uri: str = self.builder.get_relative_uri(self.builder.current_docname, page)
-        return f"{uri}#{anchor}" if anchor else uri
-
-    printed = self.builder.env.domains["math"].equations
-    self.body.append(ledger_html(ledger.entries(), link, linker(self.builder), set(printed)))
+    equation, api = equation_linker(self.builder), linker(self.builder)
+    self.body.append(ledger_html(ledger.entries(), equation, api))
     raise nodes.SkipNode
 
 

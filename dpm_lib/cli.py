@@ -36,6 +36,8 @@ def show_equations(
     else:
         typer.echo(_table(HEAD, map(_cells, entries)))
     gaps = [f"{e['id']}: {e['status']}" for e in entries if e["status"] != "measured"]
+    if around := ledger.circle(entries):
+        gaps.append(f"a circle of proofs: {' rests on '.join(around)}")
     if check and (faults or gaps):
         typer.echo("\n".join([*faults, *gaps]), err=True)
         raise typer.Exit(1)
@@ -90,7 +92,9 @@ def _messages() -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
-HEAD = ("id", "paper", "notes", "page", "status", "steps", "error / tolerance", "refused")
+HEAD = (
+    "id", "paper", "notes", "page", "status", "steps", "by rules", "error / tolerance", "refused",
+)  # fmt: skip
 
 
 def _table(head: Sequence[str], rows: Iterable[tuple[str, ...]]) -> str:
@@ -104,13 +108,15 @@ def _table(head: Sequence[str], rows: Iterable[tuple[str, ...]]) -> str:
 
 def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
     near = max(entry["evidence"], key=lambda row: row["error"] / row["tolerance"], default=None)
+    proof = entry["proof"]
     return (
         entry["id"],
         ",".join(map(str, entry["paper"])) or "-",
         ",".join(map(str, entry["notes"])) or "-",
         entry["page"],
         entry["status"].partition(":")[0],
-        str(entry["proof"]["steps"] if entry["proof"] else 0),
+        str(proof["steps"] if proof else 0),
+        f"{proof['rules']['steps']}/{proof['steps']}" if proof else "-",
         f"{near['error']:.1e} / {near['tolerance']:.1e}" if near else "-",
         str(len(entry["mutants"])),
     )

@@ -122,7 +122,8 @@ def check(
     device, dtype = _place(computed)
     row = Row(
         equation, "evidence", route, _short(error), _short(allowed), because, refused,
-        steps=0, worlds=[], claim={}, slips={}, device=device, dtype=dtype, **provenance.made(),
+        steps=0, worlds=[], claim={}, slips={}, rules={}, statement="", rests_on=[],
+        device=device, dtype=dtype, **provenance.made(),
     )  # fmt: skip
     return ledger.keep(row)
 
@@ -164,8 +165,9 @@ def prove(equation: str, derivation: Any, *, mutants: Mapping[str, Any]) -> Row:
     row = Row(
         equation, "proof", "derivation", 0.0, 0.0, "exact", refused,
         steps=derivation.count, worlds=list(derivation.worlds), claim=dict(derivation.claim),
-        slips=derivation.slips()._asdict(), device="cpu", dtype="exact",
-        **provenance.made(),
+        slips=derivation.slips()._asdict(), rules=dict(derivation.rules),
+        statement=derivation.statement, rests_on=list(derivation.rests_on),
+        device="cpu", dtype="exact", **provenance.made(),
     )  # fmt: skip
     _publish(equation, derivation.latex())
     return ledger.keep(row)

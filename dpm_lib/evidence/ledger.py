@@ -6,6 +6,7 @@ Passports, the ledger page and ``dpm equations`` show what :func:`entries` gives
 import contextlib
 import re
 from dataclasses import asdict, dataclass, replace
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from dpm_lib.evidence.equations import EQUATIONS, Equation
 from dpm_lib.evidence.row import Row, parse, seal
 from dpm_lib.evidence.usage import functions
 
-__all__ = ["Verdict", "entries", "keep", "rows", "verdicts"]
+__all__ = ["Verdict", "circle", "entries", "keep", "rows", "verdicts"]
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,26 @@ def entries() -> list[dict[str, Any]]:
     """One entry for each equation, with its proof, its evidence and its refused mutants.
 
     ``status`` is ``"measured"`` or says why it is not; ``function`` is the first of the
-    ``functions`` that implement the equation and are called in the book.
+    ``functions`` that implement the equation and are called in the book.  A proof ``rests_on``
+    the equations whose proved statements it uses, and is ``needed_by`` those that use its own.
 
     Raises:
         ValueError: ``$DPM_EVIDENCE`` names no folder.
     """
     judged, used, version = verdicts(), functions(), provenance.library_version()
-    return [_entry(e, judged, used[e.id], version) for e in EQUATIONS.values()]
+    found = [_entry(e, judged, used[e.id], version) for e in EQUATIONS.values()]
+    _join({entry["id"]: entry["proof"] for entry in found if entry["proof"]})
+    return found
+
+
+def circle(entries: list[dict[str, Any]]) -> list[str]:
+    """Equations each of which rests on the next, the first again at the end; empty if none do."""
+    graph = {e["id"]: e["proof"]["rests_on"] for e in entries if e["proof"]}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(reversed(error.args[1]))
+    return []
 
 
 def keep(row: Row) -> Row:
@@ -155,7 +169,18 @@ def _entry(e: Equation, judged: list[Verdict], used: list[str], version: str) ->
     }
 
 
-PROOF = ("worlds", "steps", "claim", "slips", "versions")
+def _join(proofs: dict[str, dict[str, Any]]) -> None:
+    """Put the ids of equations in the place of the statements that their proofs rest on."""
+    edges = {
+        key: [other for other in proofs if proofs[other]["statement"] in proof["rests_on"]]
+        for key, proof in proofs.items()
+    }
+    for key, proof in proofs.items():
+        proof["rests_on"] = edges[key]
+        proof["needed_by"] = [other for other in proofs if key in edges[other]]
+
+
+PROOF = ("worlds", "steps", "claim", "slips", "rules", "statement", "rests_on", "versions")
 EVIDENCE = ("route", "error", "tolerance", "because", "device", "dtype", "versions")
 
 

@@ -15,6 +15,9 @@ __all__ = ["Row", "in_words", "parse", "seal"]
 
 CLAIMS = {"T", "d", "states", "kernels", "given"}
 
+ONE = {"states": "number of states", "kernels": "kernel"}
+"""What a claim holds for every one of, where its key is a plural."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -33,6 +36,10 @@ class Row:
         claim: of a proof, for which ``T``, ``d``, ``states`` and ``kernels``, ``given`` what.
         slips: of a proof, how many one-slip damages were ``refused``, how many of these were
             ``without_value``, and which are ``equal``.
+        rules: of a proof, how many ``steps`` follow by rules, for which chains (``claim``), the
+            ``names`` of the rules, and the words of the steps that hold in ``chains_only``.
+        statement: of a proof, what it proves, in LaTeX.
+        rests_on: of a proof, the statements proved elsewhere that it uses.
         device: name of the device of a check.
         dtype: of a check; ``"exact"`` for a proof.
         sources: module of the library to the hash of its code.
@@ -53,6 +60,9 @@ class Row:
     worlds: list[str]
     claim: dict[str, Any]
     slips: dict[str, Any]
+    rules: dict[str, Any]
+    statement: str
+    rests_on: list[str]
     device: str
     dtype: str
     sources: dict[str, str]
@@ -63,7 +73,8 @@ class Row:
 
     def __str__(self) -> str:
         if self.kind == "proof":
-            found = f"{self.steps} step{'' if self.steps == 1 else 's'} proved"
+            count = f"{self.steps} step{'' if self.steps == 1 else 's'}"
+            found = f"{count} proved, {self.rules['steps']} by rules"
             damaged = self.slips["refused"] + len(self.mutants)
         else:
             found = f"{self.route}, error {self.error:.1e} ≤ {self.tolerance:.1e}"
@@ -77,6 +88,9 @@ class Row:
 
 
 HINTS = get_type_hints(Row)
+
+OF_PROOFS = ("steps", "worlds", "claim", "slips", "rules", "statement", "rests_on")
+"""The fields that are empty in a row of a check."""
 
 
 def seal(row: Row) -> str:
@@ -93,12 +107,15 @@ def in_words(claim: dict[str, Any]) -> str:
     'T = 2, 3; kernels: Gaussian'
     >>> in_words({"T": "every"})
     'every T'
+    >>> in_words({"T": "every", "d": "every", "kernels": ["Gaussian"]})
+    'every T and every d; kernels: Gaussian'
     """
-    parts = []
+    every = [f"every {ONE.get(key, key)}" for key, values in claim.items() if values == "every"]
+    parts = [" and ".join(every)] if every else []
     for key, values in claim.items():
-        sign = " =" if len(key) == 1 else ":"
-        listed = f"{key}{sign} {', '.join(map(str, values))}"
-        parts.append(f"every {key}" if values == "every" else listed)
+        if values != "every":
+            sign = " =" if len(key) == 1 else ":"
+            parts.append(f"{key}{sign} {', '.join(map(str, values))}")
     return "; ".join(parts)
 
 
@@ -163,8 +180,8 @@ def _check_faults(row: Row) -> Iterator[str]:
         yield "the tolerance of a check must be positive"
     if not row.route.strip():
         yield "route must say in words where the expected value comes from"
-    if row.steps or row.worlds or row.claim or row.slips:
-        yield "steps, worlds, claim and slips belong to proofs"
+    if any(getattr(row, name) for name in OF_PROOFS):
+        yield f"{', '.join(OF_PROOFS[:-1])} and {OF_PROOFS[-1]} belong to proofs"
 
 
 def _proof_faults(row: Row) -> Iterator[str]:
@@ -176,6 +193,46 @@ def _proof_faults(row: Row) -> Iterator[str]:
         yield f"claim must say for which of {sorted(CLAIMS)} it was proved, got {row.claim}"
     if not _is_slips(row.slips):
         yield f"slips must count at least one that was refused and name those equal: {row.slips}"
+    yield from _rules_faults(row.rules, row.steps)
+    if not row.statement.strip():
+        yield "statement must say what is proved"
+    if not _are_words(row.rests_on):
+        yield f"rests_on must hold statements, each once, got {row.rests_on}"
+    if row.statement in row.rests_on:
+        yield "a proof must not rest on its own statement"
+
+
+def _rules_faults(rules: dict[str, Any], steps: int) -> Iterator[str]:
+    """What is wrong with the account of the steps that follow by rules."""
+    if not _is_rules(rules):
+        yield f"rules must hold steps, claim, names and chains_only, got {rules}"
+        return
+    count, claim = rules["steps"], rules["claim"]
+    if not 0 <= count <= steps:
+        yield f"rules must count between 0 and {steps} steps, got {count}"
+    if len(rules["chains_only"]) != steps - count:
+        yield (
+            f"chains_only of rules must hold the words of the {steps - count} other steps, "
+            f"got {rules['chains_only']}"
+        )
+    if bool(claim) != bool(count) or set(claim) - CLAIMS or not all(map(_is_claim, claim.values())):
+        yield (
+            f"claim of rules must say for which of {sorted(CLAIMS)} they prove {count} steps, "
+            f"got {claim}"
+        )
+    if rules["names"] and not count:
+        yield f"names of rules must be empty where no step follows by rules, got {rules['names']}"
+
+
+def _is_rules(rules: dict[str, Any]) -> bool:
+    return (
+        set(rules) == {"steps", "claim", "names", "chains_only"}
+        and _has_type(rules["steps"], int)
+        and isinstance(rules["claim"], dict)
+        and _are_words(rules["names"])
+        and isinstance(rules["chains_only"], list)
+        and all(isinstance(words, str) and words.strip() for words in rules["chains_only"])
+    )
 
 
 def _is_slips(slips: dict[str, Any]) -> bool:
@@ -211,6 +268,15 @@ def _is_claim(values: Any) -> bool:
         and all(_has_type(v, int) or isinstance(v, str) for v in values)
         and len({type(v) for v in values}) == 1
         and values == sorted(set(values))
+    )
+
+
+def _are_words(found: Any) -> bool:
+    """Whether something is a list of texts, none of them empty, each there once."""
+    return (
+        isinstance(found, list)
+        and all(isinstance(text, str) and text.strip() for text in found)
+        and len(set(found)) == len(found)
     )
 
 
