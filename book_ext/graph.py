@@ -8,8 +8,8 @@ from typing import Any
 
 from dpm_lib.evidence.ledger import circle
 
-WIDTH, GAP = 740, 14  # of a row of boxes, between two of them
-LETTER, HEIGHT, LEVEL = 6.7, 24, 70  # width of a letter, height of a box and of a row
+WIDTH, ROOM, GAP = 720, 620, 8  # of a row, for its boxes, least space between two items
+LETTER, PADDING, HEIGHT, LEVEL = 6.7, 14, 24, 66  # of a letter, a box and a row
 
 Graph = dict[str, list[str]]
 Item = tuple[str, int]
@@ -31,11 +31,12 @@ def graph_html(entries: list[dict[str, Any]], equation: Callable[[str], str | No
     x = positions(graph, rows)
     drawn = [arrow(other, key, rows, x) for key in graph for other in graph[key]]
     drawn += [box(key, x[key, rows[key]], rows[key], equation(key)) for key in graph]
-    wide = max(x[item] + width(item, rows) / 2 for item in x) + 1
+    right = [x[key, row] + width(key) / 2 for key, row in rows.items()]
+    wide, high = max(WIDTH, *right, *x.values()) + 1, max(rows.values()) * LEVEL + HEIGHT + 2
     return (
         '<div class="dpm-graph" tabindex="0" role="region" aria-label="graph of the equations">'
-        f'<svg role="img" aria-labelledby="graph-title graph-text" width="{wide:.0f}" '
-        f'height="{max(rows.values()) * LEVEL + HEIGHT + 2}">'
+        '<svg role="img" aria-labelledby="graph-title graph-text" '
+        f'width="{wide:.0f}" height="{high}">'
         '<title id="graph-title">What rests on what</title><desc id="graph-text">'
         f"{len(graph)} equations as boxes, {sum(map(len, graph.values()))} arrows, each from an "
         "equation to one whose proof uses it. The table below lists the same under rests on.</desc>"
@@ -60,20 +61,14 @@ def levels(graph: Graph) -> dict[str, int]:
     rows: dict[str, int] = {}
     for key in sorted(graph, key=depth.__getitem__):
         row = 1 + max((rows[other] for other in graph[key]), default=-1)
-        while packed([other for other in [*rows, key] if rows.get(other, row) == row]) > WIDTH:
+        while sum(width(k) for k in rows if rows[k] == row) + width(key) > ROOM:
             row += 1
         rows[key] = row
     return rows
 
 
-def packed(keys: list[str]) -> float:
-    """The width of boxes side by side."""
-    return sum(LETTER * len(key) + 2 * GAP for key in keys) - GAP
-
-
-def width(item: Item, rows: dict[str, int]) -> float:
-    key, row = item
-    return LETTER * len(key) + GAP if rows[key] == row else 0
+def width(key: str) -> float:
+    return LETTER * len(key) + PADDING
 
 
 def positions(graph: Graph, rows: dict[str, int]) -> dict[Item, float]:
@@ -100,13 +95,13 @@ def positions(graph: Graph, rows: dict[str, int]) -> dict[Item, float]:
 
 
 def spread(ordered: list[Item], rows: dict[str, int], x: dict[Item, float]) -> None:
-    """Put the items of a row side by side, in the middle of the picture."""
-    free = WIDTH - sum(width(item, rows) for item in ordered)
-    gap = max(GAP, free / (len(ordered) + 1))
-    at = gap if gap > GAP else 1
-    for item in ordered:
-        x[item] = at + width(item, rows) / 2
-        at += width(item, rows) + gap
+    """Put the items of a row side by side, with even gaps."""
+    wide = [width(key) if rows[key] == row else 0 for key, row in ordered]
+    gap = max(GAP, (WIDTH - sum(wide)) / (len(ordered) + 1))
+    at = gap
+    for item, size in zip(ordered, wide, strict=True):
+        x[item] = at + size / 2
+        at += size + gap
 
 
 def arrow(start: str, end: str, rows: dict[str, int], x: dict[Item, float]) -> str:
@@ -126,9 +121,9 @@ def arrow(start: str, end: str, rows: dict[str, int], x: dict[Item, float]) -> s
 
 
 def box(key: str, middle: float, row: int, address: str | None) -> str:
-    wide, top = LETTER * len(key) + GAP, row * LEVEL + 1
+    left, top = middle - width(key) / 2, row * LEVEL + 1
     shape = (
-        f'<rect x="{middle - wide / 2:.0f}" y="{top}" width="{wide:.0f}" height="{HEIGHT}" rx="4"/>'
+        f'<rect x="{left:.0f}" y="{top}" width="{width(key):.0f}" height="{HEIGHT}" rx="4"/>'
         f'<text x="{middle:.0f}" y="{top + 16}">{escape(key)}</text>'
     )
     return f'<a href="{address}">{shape}</a>' if address else shape
