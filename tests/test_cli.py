@@ -26,6 +26,26 @@ def test_ledger_as_table():
     assert len(result.stdout.splitlines()) == len(EQUATIONS) + 1
 
 
+def test_the_table_counts_steps_by_rules(monkeypatch):
+    """Steps by rules stand beside all steps; without a proof there are none."""
+    bare = {
+        "paper": [], "notes": [], "page": "steps", "status": "measured", "evidence": [],
+        "mutants": [],
+    }  # fmt: skip
+    proof = {"steps": 3, "rules": {"steps": 2}, "rests_on": []}
+    entries = [
+        bare | {"id": "edge-step", "proof": proof},
+        bare | {"id": "edge-term", "proof": None},
+    ]
+    monkeypatch.setattr(ledger, "entries", lambda: entries)
+    result = CliRunner().invoke(app, ["equations"])
+    assert result.exit_code == 0, result.output
+    head, first, second = (re.split("  +", line) for line in result.stdout.splitlines())
+    at = head.index("by rules")
+    assert (head[at - 1], first[at - 1 : at + 1]) == ("steps", ["3", "2/3"])
+    assert second[at - 1 : at + 1] == ["0", "-"]
+
+
 def test_check_names_the_gaps(monkeypatch, tmp_path):
     """Without evidence the check fails and names what is missing; with it, it passes."""
     monkeypatch.setenv("DPM_EVIDENCE", str(tmp_path))

@@ -26,11 +26,19 @@ from dpm_lib.symbolic import (
     x,
 )  # fmt: skip
 
+RULES = {
+    "steps": 1,
+    "claim": {"T": "every", "d": "every", "kernels": ["Gaussian"]},
+    "names": ["the kernel"],
+    "chains_only": [],
+}
+
 
 @pytest.fixture(autouse=True)
 def ledger_folder(tmp_path, monkeypatch):
-    """Every test writes to a ledger of its own."""
+    """Every test writes to a ledger of its own; a derivation's one step follows by rules."""
     monkeypatch.setenv("DPM_EVIDENCE", str(tmp_path / "evidence"))
+    monkeypatch.setattr(Derivation, "rules", RULES)
     return tmp_path / "evidence"
 
 
@@ -237,6 +245,17 @@ def test_a_proof_needs_mutants_that_differ():
     assert row.slips["refused"] > 40
 
 
+def test_a_proof_takes_its_rules_and_its_statement_from_the_derivation(monkeypatch):
+    """Both legs stand in the row, with what is proved and what it uses."""
+    monkeypatch.setattr(Derivation, "rests_on", ("a=b",))
+    row = prove("forward-marginal", proved(), mutants=DAMAGED)
+    assert (row.rules, row.statement, row.rests_on) == (RULES, proved().statement, ["a=b"])
+    assert row.statement
+    assert row in rows()
+    check = _check()
+    assert (check.rules, check.statement, check.rests_on) == ({}, "", [])
+
+
 def test_a_slip_that_survives_is_no_proof(ledger_folder):
     """When a damage made by machine is not refused, nothing is written."""
     steps = Product(q(x[t] | x[t - 1]), (t, 1, T))
@@ -292,7 +311,9 @@ def test_a_row_prints_as_one_quiet_line():
     )
     proof = prove("forward-marginal", proved(), mutants=DAMAGED)
     count = proof.slips["refused"] + 1
-    assert str(proof) == f"forward-marginal: 1 step proved, {count} damaged formulas refused"
+    assert str(proof) == (
+        f"forward-marginal: 1 step proved, 1 by rules, {count} damaged formulas refused"
+    )
     assert proof._repr_html_() == f'<p class="dpm-row">✓ {proof}</p>'
 
 

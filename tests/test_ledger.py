@@ -23,6 +23,11 @@ def test_equation_is_derived_verified_and_used(key):
     assert entry["function"], f"no function whose docstring names :eq:`{key}` is called in the book"
 
 
+def test_no_proof_rests_on_itself():
+    """What rests on what has no circle."""
+    assert ledger.circle(list(entries().values())) == []
+
+
 def test_no_row_is_damaged():
     assert [str(verdict) for verdict in ledger.verdicts() if verdict.fault] == []
 
