@@ -150,7 +150,7 @@ def test_an_equation_rests_on_those_that_prove_what_it_uses(ledger_folder, table
         "edge-term": ("c=d", ["a=b", "x=y", "a = b"]),
         "edge-step": ("a=b", []),
         "bayes-step": ("a=b", []),
-        "telescoping": ("e=f", ["c=d", "A=B"]),
+        "telescoping": ("e=f", ["c=d", "A=B", "-a=b"]),
     }
     assert edges(ledger_folder, table, proofs) == [
         {"edge-term": ["edge-step", "bayes-step"], "telescoping": ["edge-term"]},
