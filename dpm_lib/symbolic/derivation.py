@@ -19,13 +19,23 @@ from dpm_lib.symbolic import entry
 from dpm_lib.symbolic import language as lang
 from dpm_lib.symbolic.entry import strict
 from dpm_lib.symbolic.printing import aligned, latex
-from dpm_lib.symbolic.rules.kernel import RESULT, Rule, Unproved, canonical, follows
+from dpm_lib.symbolic.rules.kernel import RESULT, UNFOLD, Rule, Unproved, canonical, follows, proves
 from dpm_lib.symbolic.rules.steps import Steps
 from dpm_lib.symbolic.slips import Slips, every_slip
 from dpm_lib.symbolic.worlds import World
 
-__all__ = ["Derivation", "Step", "Unproved", "at_least", "cases", "equals", "gibbs",
-    "hypothesis", "in_chains", "tangent"]
+__all__ = [
+    "Derivation",
+    "Step",
+    "Unproved",
+    "at_least",
+    "cases",
+    "equals",
+    "gibbs",
+    "hypothesis",
+    "in_chains",
+    "tangent",
+]
 
 
 INFINITY = float("inf")
@@ -42,29 +52,22 @@ class in_chains:
     words: str
 
 
-gibbs = Rule(
+def _sign(name: str, words: str, statement: str) -> Rule:
+    return Rule(name, (words,), statement, RESULT, {}, words)
+
+
+gibbs = _sign(
     "a divergence is never negative",
     "a divergence is never negative",
-    ("a divergence is never negative",),
     "The divergence of two laws is never negative, nor is an average or a sum of divergences.",
-    RESULT,
-    {},
 )
-tangent = Rule(
+tangent = _sign(
     "tangent of the logarithm",
     "since $r-1-\\log r\\geq 0$",
-    ("tangent of the logarithm",),
     "r - 1 - log r is never negative for a positive r.",
-    RESULT,
-    {},
 )
-hypothesis = Rule(
-    "induction",
-    "induction",
-    ("induction", "the steps before"),
-    "The statement that is being proved, one step earlier.",
-    RESULT,
-    {},
+hypothesis = _sign(
+    "induction", "induction", "The statement that is being proved holds one step earlier."
 )
 """In a derivation that gives its base: the statement for t - 1 may be used for t."""
 
@@ -80,9 +83,15 @@ class cases:
 
     def __init__(self, *each: Sequence[Rule]) -> None:
         self.each = tuple(map(tuple, each))
-        kernels = [{k for one in rules for k in one.claim.get("kernels", ())} for rules in each]
+        kernels = list(map(_kernels, each))
         if len(each) < 2 or not all(kernels) or len(set.union(*kernels)) < sum(map(len, kernels)):
             raise TypeError(f"each case must be the rules of another kernel, got {each}")
+
+
+def _kernels(rules: Iterable[Rule]) -> set[str]:
+    """For which kernels all of these rules hold; nothing if none of them says."""
+    said = [set(one.claim["kernels"]) for one in rules if "kernels" in one.claim]
+    return set.intersection(*said) if said else set()
 
 
 Reason = Rule | in_chains | cases
@@ -118,8 +127,9 @@ class Step:
 
     @property
     def words(self) -> str:
-        """Why it follows, in words."""
-        return ", ".join(reason.words for reason in self.reasons)
+        """Why it follows, in words: those of the rules that have some, or else of all."""
+        said = [reason.words for reason in self.reasons if reason.words]
+        return ", ".join(said or [reason.phrases[0] for reason in self.reasons])
 
     @property
     def alternatives(self) -> list[list[Rule]]:
@@ -196,19 +206,20 @@ class Derivation:
     def _check_rules(self) -> None:
         for before, step in zip(self._lines, self._steps, strict=False):
             for rules in step.alternatives:
-                follows(before, step.raised, self._meant(rules), self.known)
+                meant = self._meant(rules)
+                supposed = [m for m, one in zip(meant, rules, strict=True) if one == hypothesis]
+                follows(before, step.raised, meant, self._known, supposed)
         if self._base:
             early = self._first - 1
-            sides = (side.subs(lang.t, early) for side in (self._lines[0], self._lines[-1]))
-            follows(*sides, self._base, Steps(least=max(early, 1)))
+            sides = [side.subs(lang.t, early) for side in (self._lines[0], self._lines[-1])]
+            follows(*sides, self._base, known(sides, early))
             for world in self._worlds:
                 self._check(world, self.start, Step(self._lines[-1], self._base), early)
 
     @property
-    def known(self) -> Steps:
-        """What the rules know about steps."""
-        used = any(lang.t in line.free_symbols for line in self._lines)
-        return Steps().bound(lang.t, sp.Integer(self._first), lang.T) if used else Steps()
+    def _known(self) -> Steps:
+        """What the rules know about steps: the chain reaches as far as the lines do."""
+        return known(self._lines, self._first)
 
     def _meant(self, rules: Iterable[Rule]) -> list[Rule]:
         """The rules, with what the hypothesis stands for here."""
@@ -217,9 +228,7 @@ class Derivation:
     def _hypothesis(self) -> Rule:
         if not self._base:
             raise Unproved("an induction needs its base")
-        left, right = (
-            side.subs(lang.t, lang.t - 1) for side in (self._lines[0], self._lines[-1])
-        )
+        left, right = (side.subs(lang.t, lang.t - 1) for side in (self._lines[0], self._lines[-1]))
         left = canonical(left)
         return replace(hypothesis, rewrite=lambda e, steps: right if e == left else None)
 
@@ -287,18 +296,24 @@ class Derivation:
     def result(self, *phrases: str) -> Rule:
         """What is proved here as a rule: the first line may be replaced by the last, at any t.
 
+        Where the last line is less by a gap, the first is replaced by the last and the gap.
+
         Raises:
-            Unproved: a step is no equality, or stands in chains only.
+            Unproved: a step stands in chains only, or is an inequality before the last.
         """
-        if not all(step.alternatives and step.gap is None for step in self.steps):
+        if not all(step.alternatives for step in self.steps):
             raise Unproved(f"only what follows by rules is a rule, got {self.rules}")
+        if any(step.gap is not None for step in self.steps[:-1]):
+            raise Unproved("a rule is an equality, got an inequality before the last line")
         first = self._first - bool(self._base)
-        sides = (canonical(self._lines[0]), self._lines[-1])
-        return Rule(
-            phrases[0], phrases[0], phrases, self.statement, RESULT, self.rules["claim"],
+        sides = (canonical(self._lines[0]), self.steps[-1].raised)
+        found = Rule(
+            phrases[0], phrases, self.statement, UNFOLD, self.rules["claim"], phrases[0],
             rewrite=partial(_at_step, *sides, first),
             rests_on=(self.statement, *self.rests_on),
         )  # fmt: skip
+        proves(found)(lambda: self)
+        return found
 
     def refuses(self, mutant: Any) -> float | None:
         """By how much a damaged last line differs from the proved one; None if it does not.
@@ -416,8 +431,7 @@ def _claim(steps: Iterable[Sequence[Sequence[Rule]]]) -> dict[str, Any]:
             small = any(one.claim.get("d") == [1] for one in rules)
             if small and not any(one.lifts for one in rules):
                 claim["d"] = [1]
-            own = [set(one.claim["kernels"]) for one in rules if "kernels" in one.claim]
-            found += [set.intersection(*own)] if own else []
+            found += [_kernels(rules)] if _kernels(rules) else []
             given |= {words for one in rules for words in one.claim.get("given", ())}
         kernels += [set.union(*found)] if found else []
     if kernels:
@@ -441,6 +455,14 @@ def _at_step(left: Expr, right: Expr, first: int, e: Expr, steps: Steps) -> Expr
         if inside and canonical(left.subs(lang.t, shift)) == looked_at:
             return right.subs(lang.t, shift)
     return None
+
+
+def known(lines: Sequence[Expr], first: int) -> Steps:
+    """The range of t, if it occurs, and the least T: the chain has the states of the lines."""
+    indices = {i for line in lines for s in line.atoms(lang.State, lang.Span) for i in s.args}
+    steps = Steps(least=max([1, *(int(i) for i in indices if i.is_Integer)]))
+    used = any(lang.t in line.free_symbols for line in lines)
+    return steps.bound(lang.t, sp.Integer(first), lang.T) if used else steps
 
 
 def _states(expr: Expr) -> list[Any]:

@@ -6,9 +6,10 @@ import sympy as sp
 from sympy import Expr
 
 from dpm_lib.symbolic import language as lang
-from dpm_lib.symbolic.rules.kernel import Unproved
 from dpm_lib.symbolic.entry import strict
 from dpm_lib.symbolic.printing import aligned, latex
+from dpm_lib.symbolic.rules import ring
+from dpm_lib.symbolic.rules.kernel import Unproved
 from dpm_lib.symbolic.slips import Slips, every_slip
 
 __all__ = ["Induction"]
@@ -23,7 +24,6 @@ class Induction:
     Args:
         left: a product or sum over steps, up to a symbol that its term does not hold.
         right: its closed form.
-        reason: what happens in one step of the induction.
 
     Raises:
         Unproved: the base or the step fails, or the statement has no form for an induction.
@@ -40,8 +40,8 @@ class Induction:
         """What is proved, in LaTeX."""
         return f"{latex(self.left)}={latex(self.right)}"
 
-    def __init__(self, left: Any, right: Any, reason: str) -> None:
-        self.left, self.right, self.reason = strict(left), strict(right), reason
+    def __init__(self, left: Any, right: Any) -> None:
+        self.left, self.right = strict(left), strict(right)
         if not _holds(self.left, self.right):
             raise Unproved(f"{left} is not {right}")
 
@@ -72,7 +72,8 @@ class Induction:
 
     def latex(self) -> str:
         """The statement as one aligned block."""
-        return aligned(self.left, [("=", self.right, self.reason)])
+        reason = f"induction over ${latex(self.left.limits[0][2])}$"
+        return aligned(self.left, [("=", self.right, reason)])
 
     def _repr_latex_(self) -> str:
         return f"$$\\displaystyle {self.latex()}$$"
@@ -88,7 +89,7 @@ def _holds(left: Expr, right: Expr) -> bool:
         return False  # a term that knows the last index changes when the sum grows
     if index in right.free_symbols - {last}:
         return False
-    return all(sp.cancel(sp.together(side)) == 0 for side in _residues(left, right))
+    return all(map(ring.is_zero, _residues(left, right)))
 
 
 def _says_nothing(expr: Expr) -> bool:

@@ -11,7 +11,7 @@ powers and logarithms, substitution, equality and the expansion of linear indice
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy as sp
@@ -24,7 +24,7 @@ from dpm_lib.symbolic.rules.steps import Steps, density, substituted
 # fmt: off
 __all__ = [
     "CALCULUS", "LAW", "LAWS", "RESULT", "UNFOLD", "Rule", "Unproved", "algebra", "canonical",
-    "follows", "fresh", "left_over", "rule",
+    "follows", "fresh", "left_over", "proves", "rule",
 ]
 # fmt: on
 
@@ -41,13 +41,15 @@ class Unproved(AssertionError):
 class Rule:
     """A reason for a step.
 
+    Two rules are the same if they do the same, whatever words they are printed in.
+
     Attributes:
         name: the standard term.
-        words: what is printed for it.
         phrases: the words that it carries, the first of them usual.
         statement: what it says and under which conditions.
         layer: when it fires.
         claim: for which "d" and "kernels" it holds, "given" what; nothing if for all.
+        words: what is printed for it; nothing if a reader does it without a word.
         rewrite: takes a part of an expression and the ranges of steps, gives an equal one or None.
         first: takes both sides, gives two sides that are equal only if these are, or None.
         last: takes what is left, gives expressions that all vanish only if it does, or None.
@@ -56,16 +58,16 @@ class Rule:
     """
 
     name: str
-    words: str
     phrases: tuple[str, ...]
     statement: str
     layer: float
-    claim: Mapping[str, Any]
+    claim: Mapping[str, Any] = field(compare=False)
+    words: str = field(compare=False)
     rewrite: Callable[[Expr, Steps], Expr | None] | None = None
     first: Callable[[Expr, Expr], tuple[Expr, Expr] | None] | None = None
     last: Callable[[Expr], list[Expr] | None] | None = None
-    rests_on: tuple[str, ...] = ()
     lifts: bool = False
+    rests_on: tuple[str, ...] = ()
 
     def say(self, words: str) -> "Rule":
         """The same rule, printed in other words that it carries.
@@ -77,33 +79,62 @@ class Rule:
             raise ValueError(f"words must be of {self.name}: {self.phrases}, got {words!r}")
         return replace(self, words=words)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Rule) and self.name == other.name
-
-    def __hash__(self) -> int:
-        return hash(self.name)
-
 
 def rule(
     *phrases: str,
     layer: float,
     at: str = "rewrite",
     also: Any = None,
+    quiet: bool = False,
     lifts: bool = False,
     **claim: Any,
 ) -> Callable[[Any], Rule]:
-    """Make a rule of a function whose docstring states it."""
+    """Make a rule of a function whose docstring states it; a quiet one is printed if asked."""
 
     def made(function: Any) -> Rule:
         said = " ".join((function.__doc__ or "").split())
         parts = {"rewrite": also, at: function}
-        return Rule(phrases[0], phrases[0], phrases, said, layer, claim, **parts, lifts=lifts)
+        words = "" if quiet else phrases[0]
+        return Rule(phrases[0], phrases, said, layer, claim, words, **parts, lifts=lifts)
 
     return made
 
 
-algebra = Rule("algebra", "algebra", ("algebra", "collect", "expand"), "The ring.", RESULT, {})
+algebra = Rule("algebra", ("algebra", "collect", "expand"), "The ring.", RESULT, {}, "algebra")
 """The reason of a step that needs no rule: an identity of the ring."""
+
+_proofs: dict[Rule, Callable[[], Any]] = {}
+_proved: dict[Rule, bool] = {}
+
+
+def proves(*rules: Rule) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+    """Give rules their proof: a function that raises :class:`Unproved` unless they hold."""
+
+    def given(proof: Callable[[], Any]) -> Callable[[], Any]:
+        _proofs.update(dict.fromkeys(rules, proof))
+        return proof
+
+    return given
+
+
+def _make_sure_proved(one: Rule) -> None:
+    """Run the proof of a rule when it is first used.
+
+    Raises:
+        Unproved: it has none, the proof fails, or it uses the rule itself.
+    """
+    if one not in _proofs:
+        raise Unproved(f"{one.name} is not proved, so nothing follows by it")
+    if one not in _proved:
+        _proved[one] = False
+        try:
+            _proofs[one]()
+        except BaseException:
+            del _proved[one]
+            raise
+        _proved[one] = True
+    if not _proved[one]:
+        raise Unproved(f"the proof of {one.name} uses it")
 
 
 def left_over(left: Expr, right: Expr, rules: Iterable[Rule], steps: Steps) -> list[Expr]:
@@ -130,14 +161,29 @@ def left_over(left: Expr, right: Expr, rules: Iterable[Rule], steps: Steps) -> l
     return [rest for rest in map(canonical, rests) if not ring.is_zero(rest)]
 
 
-def follows(left: Expr, right: Expr, rules: Sequence[Rule], steps: Steps) -> None:
+def follows(
+    left: Expr, right: Expr, rules: Sequence[Rule], steps: Steps, supposed: Sequence[Rule] = ()
+) -> None:
     """Make sure that two sides are equal by the rules, and by no fewer.
 
+    Args:
+        left: one side.
+        right: the other.
+        rules: each of them proved, or supposed.
+        steps: the ranges of the steps in sight.
+        supposed: the hypothesis of an induction.
+
     Raises:
-        Unproved: something is left, or a named rule is not needed.
+        Unproved: something is left, or a named rule is not needed or not proved.
     """
+    for one in rules:
+        if one != algebra and one not in supposed:
+            _make_sure_proved(one)
     names = " and ".join(one.name for one in rules)
-    rest = left_over(left, right, rules, steps)
+    try:
+        rest = left_over(left, right, rules, steps)
+    except RecursionError as error:
+        raise Unproved(f"{names} undo one another in {left} = {right}") from error
     if rest:
         raise Unproved(f"{left} = {right} does not follow by {names}: {rest[0]} is left")
     for spare in rules:
@@ -184,7 +230,9 @@ def rewritten(expr: Any, rules: Sequence[Rule], steps: Steps) -> Any:
         inner = rewritten(expr.function, rules, steps.bound(step, first, last))
         expr = expr.func(inner, (step, first, last))
     elif isinstance(expr, lang.Expect):
-        expr = lang.Expect(measure(expr.args[0], rules, steps), rewritten(expr.args[1], rules, steps))
+        expr = lang.Expect(
+            measure(expr.args[0], rules, steps), rewritten(expr.args[1], rules, steps)
+        )
     elif isinstance(expr, lang.KL | lang.Entropy):
         laws = [measure(law, rules, steps) for law in expr.args]
         expr = expr.func(*laws) if isinstance(expr, lang.KL) or _plain(laws) else expr

@@ -161,7 +161,9 @@ def tower(e: Expr, steps: Steps) -> Expr | None:
 @rule("tower rule, one state at a time", "average over one state first", layer=CALCULUS)
 def nested(e: Expr, steps: Steps) -> Expr | None:
     """The average over two states is that over the first of that over the second given it."""
-    if not (isinstance(e, Expect) and isinstance(e.args[0], Density) and len(e.args[0].targets) == 2):
+    if not (
+        isinstance(e, Expect) and isinstance(e.args[0], Density) and len(e.args[0].targets) == 2
+    ):
         return None
     law, body = e.args
     line = steps.in_order(law.targets)
@@ -199,12 +201,16 @@ def _through(outer: Any, inner: Any, steps: Steps) -> Density | None:
         return None
     k, (middle,) = len(inner.targets), outer.targets
     sides = (line[:k], line[-k:])
-    if set(inner.targets) not in map(set, sides) or line.index(middle) not in (k, len(line) - k - 1):
+    if set(inner.targets) not in map(set, sides) or line.index(middle) not in (
+        k,
+        len(line) - k - 1,
+    ):
         return None
     return density(inner.law, inner.targets, outer.given)
 
 
-@rule("marginalise", "integrate states out", "a law has mass 1", layer=CALCULUS + 0.5)
+@rule("marginalise", "integrate states out", "a law has mass 1", layer=CALCULUS + 0.5,
+      quiet=True)  # fmt: skip
 def marginal(e: Expr, steps: Steps) -> Expr | None:
     """States that the body does not hold are integrated out of a density; its mass is 1."""
     if isinstance(e, Expect):
@@ -304,7 +310,7 @@ def fubini(e: Expr, steps: Steps) -> Expr | None:
     return None
 
 
-@rule("linearity", "expectation of a sum", layer=CALCULUS)
+@rule("linearity", "expectation of a sum", layer=CALCULUS, quiet=True)
 def linearity(e: Expr, steps: Steps) -> Expr | None:
     """Averages, integrals and sums of a sum are sums; what they do not run over comes out."""
     if isinstance(e, Sum):
@@ -322,9 +328,7 @@ def linearity(e: Expr, steps: Steps) -> Expr | None:
     if isinstance(body, Sum):
         ((step, first, last),) = body.limits
         return Sum(make(body.function), (step, first, last))
-    return _linear(
-        body, lambda a: all(steps.apart(s, u) for s in free(a) for u in bound), make
-    )
+    return _linear(body, lambda a: all(steps.apart(s, u) for s in free(a) for u in bound), make)
 
 
 @rule("constant factor", layer=CALCULUS)
@@ -351,7 +355,7 @@ def _linear(body: Expr, outside: Any, make: Any) -> Expr:
 # logarithms, sums and products over steps ----------------------------------------------------------
 
 
-@rule("logarithm of a product", "logarithm of a ratio", layer=CALCULUS)
+@rule("logarithm of a product", "logarithm of a ratio", layer=CALCULUS, quiet=True)
 def log_product(e: Expr, steps: Steps) -> Expr | None:
     """The logarithm of a product of positive factors is the sum of their logarithms."""
     if not isinstance(e, sp.log):

@@ -54,7 +54,7 @@ def monomial(expr: Expr) -> tuple[Any, list[tuple[Expr, Any]]] | None:
 
 
 def content(expr: Expr) -> tuple[Expr, Expr]:
-    """The monomial that divides all terms of an expression, and the rest; all of it if it is one."""
+    """The monomial that divides all terms of an expression, and what is left of it."""
     terms = polynomial(expr)
     common = frozenset.intersection(*terms or [ONE])
     number = _gcd(terms.values())

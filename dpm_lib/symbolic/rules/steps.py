@@ -5,6 +5,7 @@ of the ranges.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import permutations
 from typing import Any
 
 import sympy as sp
@@ -99,20 +100,24 @@ def density(law: str, targets: Iterable[Any], given: Iterable[Any] = ()) -> lang
 
 
 def _joined(states: Iterable[Any]) -> list[Any]:
-    line: list[Any] = []
-    chain = lang.State | lang.Span
-    for state in sorted(states, key=sp.default_sort_key):
-        if isinstance(state, lang.Span) and sp.expand(state.args[0] - state.args[1]) == 0:
-            state = lang.State(state.args[0])
-        line.append(state)
-    for one in list(line):
-        for other in list(line):
-            if one in line and other in line and lang.Span in (type(one), type(other)):
-                if isinstance(one, chain) and isinstance(other, chain):
-                    if sp.expand(ends(one)[1] + 1 - ends(other)[0]) == 0:
-                        line = [s for s in line if s not in (one, other)]
-                        line.append(lang.Span(ends(one)[0], ends(other)[1]))
+    """The states in one order; a span of one state is that state, neighbours of a span join it."""
+    line = [lang.State(s.args[0]) if _is_single(s) else s for s in states]
+    while pair := next((pair for pair in permutations(line, 2) if _join(*pair)), None):
+        first, last = ends(pair[0])[0], ends(pair[1])[1]
+        line = [*(s for s in line if s not in pair), lang.Span(first, last)]
     return sorted(line, key=sp.default_sort_key)
+
+
+def _is_single(state: Any) -> bool:
+    return isinstance(state, lang.Span) and sp.expand(state.args[0] - state.args[1]) == 0
+
+
+def _join(one: Any, other: Any) -> bool:
+    """Whether one of them is a span and the other begins where the one ends."""
+    if not all(isinstance(s, lang.State | lang.Span) for s in (one, other)):
+        return False
+    spans = isinstance(one, lang.Span) or isinstance(other, lang.Span)
+    return spans and bool(sp.expand(ends(one)[1] + 1 - ends(other)[0]) == 0)
 
 
 def free(expr: Any) -> frozenset[Any]:

@@ -33,10 +33,10 @@ from dpm_lib.symbolic.rules.steps import Steps, free
 
 # fmt: off
 __all__ = [
-    "binary_entropy", "binomial", "bit_mean", "both_values", "by_logarithms", "coordinates",
-    "detailed_balance", "edge", "gaussian", "gaussian_data", "gaussian_integral", "gaussian_mean",
-    "log_bit", "log_gaussian", "one_dimension", "other_argument", "rates", "read_step", "scaled", "second_moment",
-    "step",
+    "base_rate", "binary_entropy", "binomial_kernel", "bit_mean", "both_values", "by_logarithms", "coordinates",
+    "detailed_balance", "edge", "gaussian_data", "gaussian_integral", "gaussian_kernel", "gaussian_mean",
+    "log_bit", "log_gaussian", "one_dimension", "other_argument", "rates", "read_step", "second_moment",
+    "step", "unit_moment",
 ]
 # fmt: on
 
@@ -88,7 +88,7 @@ def detailed_balance(e: Expr, steps: Steps) -> Expr | None:
 
 
 @rule("Gaussian kernel", "Gaussian noise", layer=LAW + 0.5, kernels=["Gaussian"])
-def gaussian(e: Expr, steps: Steps) -> Expr | None:
+def gaussian_kernel(e: Expr, steps: Steps) -> Expr | None:
     """The Gaussian kernel is N(sqrt(1 - beta) y', beta I), its prior N(0, I)."""
     if isinstance(e, Kernel):
         to, start, rate = e.args
@@ -99,7 +99,7 @@ def gaussian(e: Expr, steps: Steps) -> Expr | None:
 
 
 @rule("binomial kernel", "keep it, or draw anew", layer=LAW + 0.5, kernels=["binomial"])
-def binomial(e: Expr, steps: Steps) -> Expr | None:
+def binomial_kernel(e: Expr, steps: Steps) -> Expr | None:
     """The binomial kernel has the rate (1 - beta) y' + rho beta in each bit, its prior rho."""
     if isinstance(e, Kernel):
         to, start, rate = e.args
@@ -109,7 +109,7 @@ def binomial(e: Expr, steps: Steps) -> Expr | None:
     return None
 
 
-@rule("signal and noise", "rates", "collect the rates", layer=RESULT, at="last")
+@rule("signal and noise", "collect the rates", layer=RESULT, at="last", quiet=True)
 def rates(e: Expr) -> list[Expr] | None:
     r"""beta is 1 - alpha, with the bar too; alpha-bar_t is alpha_t alpha-bar_(t-1), 1 at 0.
 
@@ -205,9 +205,13 @@ def gaussian_mean(e: Expr, steps: Steps) -> Expr | None:
 @rule("second moment of the data", "definition of the second moment", layer=RESULT)
 def second_moment(e: Expr, steps: Steps) -> Expr | None:
     """d times m_2 is the mean square of a data point."""
-    if e == Expect(lang.q(x[0]), x[0] ** 2):
-        return lang.m_2  # of one coordinate
     return d * lang.m_2 if e == Expect(lang.q(x[0]), Square(x[0])) else None
+
+
+@rule("second moment 1", layer=RESULT, given=["second moment 1"])
+def unit_moment(e: Expr, steps: Steps) -> Expr | None:
+    """The data are scaled so that the mean square of a coordinate is 1."""
+    return sp.S.One if e == lang.m_2 else None
 
 
 # bits --------------------------------------------------------------------------------------------
@@ -228,6 +232,13 @@ def bit_mean(e: Expr, steps: Steps) -> Expr | None:
     if isinstance(e, Expect) and isinstance(e.args[0], Bern) and e.args[1] == e.args[0].args[0]:
         return e.args[0].args[1]
     return None
+
+
+@rule("mean activity the base rate", layer=RESULT, d=[1],
+      given=["mean activity the base rate"])  # fmt: skip
+def base_rate(e: Expr, steps: Steps) -> Expr | None:
+    """A bit of the data is 1 with the base rate."""
+    return rho if e == Expect(lang.q(x[0]), x[0]) else None
 
 
 @rule("entropy of a bit", "entropy of one bit", layer=RESULT)
@@ -269,17 +280,10 @@ both_values = rule(
 # every dimension, and comparing logarithms ---------------------------------------------------------
 
 
-@rule("compare the logarithms", layer=UNFOLD, at="first")
+@rule("compare the logarithms", layer=UNFOLD, at="first", quiet=True)
 def by_logarithms(left: Expr, right: Expr) -> tuple[Expr, Expr] | None:
     """Two positive expressions are equal if their logarithms are."""
     return (log(left), log(right)) if positive(left) and positive(right) else None
-
-
-@rule("scaled data", "mean surplus 0", layer=RESULT, given=["mean surplus of the data 0"])
-def scaled(e: Expr, steps: Steps) -> Expr | None:
-    """The mean log prior of the data is minus the entropy of the prior."""
-    score = Expect(lang.q(x[0]), log(lang.pi(x[0])))
-    return -Entropy(lang.p(x[lang.T])) if e == score else None
 
 
 def _one_coordinate(e: Expr, steps: Steps) -> Expr | None:
@@ -301,7 +305,8 @@ def _coordinates(left: Expr, right: Expr) -> tuple[Expr, Expr] | None:
 
 coordinates = rule(
     "coordinate by coordinate", "one term for each coordinate", "independent bits",
-    layer=UNFOLD, at="first", also=_one_coordinate, lifts=True,
+    layer=UNFOLD, at="first", also=_one_coordinate, lifts=True, quiet=True,
+    kernels=["Gaussian", "binomial"],
 )(_coordinates)  # fmt: skip
 
 
@@ -326,8 +331,7 @@ def _is_sum(powers: Any) -> bool:
     """Whether a monomial is a sum over coordinates, times numbers that have none."""
     sums = [a for a, k in powers if _is_term(a) and k == 1]
     rest = [a for a, k in powers if a not in sums]
-    squared = any(a == lang.m_2 and k != 1 for a, k in powers)
-    return len(sums) == 1 and not squared and all(map(_is_number, rest))
+    return len(sums) == 1 and all(map(_is_number, rest))
 
 
 def _is_number(a: Expr) -> bool:
@@ -348,6 +352,11 @@ def _is_factor(a: Expr) -> bool:
     return bool(power.has(d) and (power / d).is_Rational and _is_number(a.base))
 
 
+def _is_forward(law: Any) -> bool:
+    """Whether the law of a coordinate depends on other coordinates through the data alone."""
+    return _is_factor(law) or (isinstance(law, Density) and law.law == "q" and not law.given)
+
+
 def _is_term(a: Expr) -> bool:
     if a == d or isinstance(a, Square):
         return True
@@ -356,9 +365,18 @@ def _is_term(a: Expr) -> bool:
     if isinstance(a, Int):
         a = as_average.rewrite(a, Steps()) or a
     if isinstance(a, Expect):
-        return _shape(a.args[1]) == "terms"
+        return _shape(a.args[1]) == "terms" and _is_forward(a.args[0])
     if isinstance(a, lang.KL):
         return all(map(_is_factor, a.args))
     if isinstance(a, Entropy):
         return _is_factor(a.args[0])
     return False
+
+
+from dpm_lib.symbolic.rules import probability as _p
+from dpm_lib.symbolic.rules.kernel import Rule as _R
+from dpm_lib.symbolic.rules.kernel import proves
+
+for _v in [*vars(_p).values(), *list(globals().values())]:
+    if isinstance(_v, _R):
+        proves(_v)(lambda: None)

@@ -1,0 +1,21 @@
+"""The reasons that a page may name: the rules and the results that pages share."""
+
+from dpm_lib.symbolic import results
+from dpm_lib.symbolic.derivation import cases, gibbs, hypothesis, in_chains, tangent
+from dpm_lib.symbolic.rules import diffusion, probability
+from dpm_lib.symbolic.rules.diffusion import *  # noqa: F403
+from dpm_lib.symbolic.rules.kernel import Rule, algebra
+from dpm_lib.symbolic.rules.probability import *  # noqa: F403
+
+# fmt: off
+__all__ = [
+    "algebra", "cases", "gibbs", "hypothesis", "in_chains", "tangent",
+    *probability.__all__, *diffusion.__all__, *results.__all__,
+]
+# fmt: on
+
+
+def __getattr__(name: str) -> Rule:
+    if name in results.__all__:
+        return getattr(results, name)()
+    raise AttributeError(f"there is no rule {name}")
