@@ -9,10 +9,14 @@ from dpm_lib.symbolic.rules.probability import *  # noqa: F403
 
 # fmt: off
 __all__ = [
-    "algebra", "cases", "gibbs", "hypothesis", "in_chains", "tangent",
+    "algebra", "cases", "gibbs", "hypothesis", "in_chains", "routine", "tangent",
     *probability.__all__, *diffusion.__all__, *results.__all__,
 ]
 # fmt: on
+
+
+routine = (linearity, marginal, log_product, rates)  # noqa: F405
+"""What a reader does without a word."""
 
 
 def __getattr__(name: str) -> Rule:

@@ -19,7 +19,16 @@ from dpm_lib.symbolic import entry
 from dpm_lib.symbolic import language as lang
 from dpm_lib.symbolic.entry import strict
 from dpm_lib.symbolic.printing import aligned, latex
-from dpm_lib.symbolic.rules.kernel import RESULT, UNFOLD, Rule, Unproved, canonical, follows, proves
+from dpm_lib.symbolic.rules.kernel import (
+    RESULT,
+    UNFOLD,
+    Rule,
+    Unproved,
+    canonical,
+    flat,
+    follows,
+    proves,
+)
 from dpm_lib.symbolic.rules.steps import Steps
 from dpm_lib.symbolic.slips import Slips, every_slip
 from dpm_lib.symbolic.worlds import World
@@ -39,6 +48,9 @@ __all__ = [
 
 
 INFINITY = float("inf")
+
+Group = tuple[Rule, ...]
+"""Rules that go together: in a step that names the group one of them must be needed."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +88,14 @@ class cases:
     """The reason of a step that follows by other rules for each kernel.
 
     Args:
-        each: for each kernel, its rules.
+        each: for each kernel, its rules and groups of rules.
     """
 
     words = "for each kernel"
 
-    def __init__(self, *each: Sequence[Rule]) -> None:
+    def __init__(self, *each: Sequence[Rule | Group]) -> None:
         self.each = tuple(map(tuple, each))
-        kernels = list(map(_kernels, each))
+        kernels = [_kernels(flat(rules)) for rules in each]
         if len(each) < 2 or not all(kernels) or len(set.union(*kernels)) < sum(map(len, kernels)):
             raise TypeError(f"each case must be the rules of another kernel, got {each}")
 
@@ -94,7 +106,13 @@ def _kernels(rules: Iterable[Rule]) -> set[str]:
     return set.intersection(*said) if said else set()
 
 
-Reason = Rule | in_chains | cases
+Reason = Rule | Group | in_chains | cases
+
+
+def _are_rules(reasons: Sequence[Any]) -> bool:
+    """Whether all reasons are rules or groups of rules, each named once."""
+    parts = [part for one in reasons for part in (one if isinstance(one, tuple) else (one,))]
+    return all(isinstance(p, Rule) for p in parts) and len(set(parts)) == len(parts)
 
 
 @dataclass(frozen=True)
@@ -107,9 +125,8 @@ class Step:
 
     def __post_init__(self) -> None:
         strict(self.expression)
-        kinds = {type(reason) for reason in self.reasons}
-        alone = len(self.reasons) == 1 and kinds <= {in_chains, cases}
-        if not alone and (kinds != {Rule} or len(set(self.reasons)) < len(self.reasons)):
+        alone = len(self.reasons) == 1 and isinstance(self.reasons[0], in_chains | cases)
+        if not alone and not (self.reasons and _are_rules(self.reasons)):
             raise TypeError(
                 f"reasons must be rules, cases of rules or in_chains(words), got {self.reasons}"
             )
@@ -128,16 +145,19 @@ class Step:
     @property
     def words(self) -> str:
         """Why it follows, in words: those of the rules that have some, or else of all."""
-        said = [reason.words for reason in self.reasons if reason.words]
-        return ", ".join(said or [reason.phrases[0] for reason in self.reasons])
+        if isinstance(self.reasons[0], in_chains | cases):
+            return self.reasons[0].words
+        rules = flat(self.reasons)
+        return ", ".join([r.words for r in rules if r.words] or [r.phrases[0] for r in rules])
 
     @property
-    def alternatives(self) -> list[list[Rule]]:
-        """The rules by which the equality follows, for each case; none if in chains only."""
+    def alternatives(self) -> list[list[Rule | Group]]:
+        """The reasons by which the equality follows, for each case; none if in chains only."""
+        if isinstance(self.reasons[0], in_chains):
+            return []
         if isinstance(self.reasons[0], cases):
             return [list(rules) for rules in self.reasons[0].each]
-        rules = [one for one in self.reasons if isinstance(one, Rule)]
-        return [[one for one in rules if one not in (gibbs, tangent)]] if rules else []
+        return [[one for one in self.reasons if one not in (gibbs, tangent)]]
 
     @property
     def relation(self) -> str:
@@ -206,8 +226,7 @@ class Derivation:
     def _check_rules(self) -> None:
         for before, step in zip(self._lines, self._steps, strict=False):
             for rules in step.alternatives:
-                meant = self._meant(rules)
-                supposed = [m for m, one in zip(meant, rules, strict=True) if one == hypothesis]
+                meant, supposed = self._meant(rules)
                 follows(before, step.raised, meant, self._known, supposed)
         if self._base:
             early = self._first - 1
@@ -221,9 +240,12 @@ class Derivation:
         """What the rules know about steps: the chain reaches as far as the lines do."""
         return known(self._lines, self._first)
 
-    def _meant(self, rules: Iterable[Rule]) -> list[Rule]:
-        """The rules, with what the hypothesis stands for here."""
-        return [self._hypothesis() if one == hypothesis else one for one in rules]
+    def _meant(self, reasons: Sequence[Any]) -> tuple[list[Any], list[Rule]]:
+        """The reasons with the hypothesis as it stands here, and that hypothesis."""
+        if hypothesis not in reasons:
+            return list(reasons), []
+        here = self._hypothesis()
+        return [here if one == hypothesis else one for one in reasons], [here]
 
     def _hypothesis(self) -> Rule:
         if not self._base:
@@ -275,8 +297,8 @@ class Derivation:
 
     @property
     def _used(self) -> list[Rule]:
-        steps = [rule for step in self.steps for rules in step.alternatives for rule in rules]
-        return [*steps, *self._base]
+        steps = [flat(rules) for step in self.steps for rules in step.alternatives]
+        return [*(rule for rules in steps for rule in rules), *flat(self._base)]
 
     def _has(self, sign: Rule) -> bool:
         return any(sign in step.reasons for step in self.steps)
@@ -427,7 +449,7 @@ def _claim(steps: Iterable[Sequence[Sequence[Rule]]]) -> dict[str, Any]:
     given: set[str] = set()
     for alternatives in steps:
         found = []
-        for rules in alternatives:
+        for rules in map(flat, alternatives):
             small = any(one.claim.get("d") == [1] for one in rules)
             if small and not any(one.lifts for one in rules):
                 claim["d"] = [1]

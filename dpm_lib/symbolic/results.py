@@ -237,7 +237,7 @@ def prior_score() -> Derivation:
     )  # fmt: skip
 
 
-# the steps of the bound ----------------------------------------------------------------------------
+# the steps of the bound --------------------------------------------------------------------------
 
 
 @result("the middle steps", "the blue part")
@@ -275,7 +275,7 @@ def edge_term() -> Derivation:
     )  # fmt: skip
 
 
-# entropies of the forward chain --------------------------------------------------------------------
+# entropies of the forward chain ------------------------------------------------------------------
 
 
 @result("entropy of the forward marginal", "entropies")

@@ -33,10 +33,10 @@ from dpm_lib.symbolic.rules.steps import Steps, free
 
 # fmt: off
 __all__ = [
-    "base_rate", "binary_entropy", "binomial_kernel", "bit_mean", "both_values", "by_logarithms", "coordinates",
-    "detailed_balance", "edge", "gaussian_data", "gaussian_integral", "gaussian_kernel", "gaussian_mean",
-    "log_bit", "log_gaussian", "one_dimension", "other_argument", "rates", "read_step", "second_moment",
-    "step", "unit_moment",
+    "base_rate", "binary_entropy", "binomial_kernel", "bit_mean", "both_values", "by_logarithms",
+    "coordinates", "detailed_balance", "edge", "gaussian_data", "gaussian_integral",
+    "gaussian_kernel", "gaussian_mean", "log_bit", "log_gaussian", "one_dimension",
+    "other_argument", "rates", "read_step", "second_moment", "step", "unit_moment",
 ]
 # fmt: on
 
@@ -277,7 +277,7 @@ both_values = rule(
 )(_for_all_values)  # fmt: skip
 
 
-# every dimension, and comparing logarithms ---------------------------------------------------------
+# every dimension, and comparing logarithms -------------------------------------------------------
 
 
 @rule("compare the logarithms", layer=UNFOLD, at="first", quiet=True)

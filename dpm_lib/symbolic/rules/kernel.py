@@ -1,8 +1,8 @@
 r"""The kernel: a step follows from the rules that it names, for every T.
 
 Left minus right is rewritten by the named rules and no others, and the ring asks whether anything
-is left.  There is no search.  Rules fire from the inside out, in the order of their layers, whatever
-the order in which a step names them, and every named rule must be needed.
+is left.  There is no search.  Rules fire from the inside out, in the order of their layers,
+whatever the order in which a step names them, and every reason must be needed.
 
 What is trusted: matching and substitution (here), the order of steps
 (:mod:`dpm_lib.symbolic.rules.steps`), the ring (:mod:`dpm_lib.symbolic.rules.ring`), and each rule
@@ -24,7 +24,7 @@ from dpm_lib.symbolic.rules.steps import Steps, density, substituted
 # fmt: off
 __all__ = [
     "CALCULUS", "LAW", "LAWS", "RESULT", "UNFOLD", "Rule", "Unproved", "algebra", "canonical",
-    "follows", "fresh", "left_over", "proves", "rule",
+    "flat", "follows", "fresh", "left_over", "proves", "rule",
 ]
 # fmt: on
 
@@ -161,21 +161,32 @@ def left_over(left: Expr, right: Expr, rules: Iterable[Rule], steps: Steps) -> l
     return [rest for rest in map(canonical, rests) if not ring.is_zero(rest)]
 
 
+def flat(reasons: Iterable[Rule | tuple[Rule, ...]]) -> list[Rule]:
+    """The rules of some reasons, each of which is a rule or a group of rules."""
+    groups = [one if isinstance(one, tuple) else (one,) for one in reasons]
+    return list(dict.fromkeys(rule for group in groups for rule in group))
+
+
 def follows(
-    left: Expr, right: Expr, rules: Sequence[Rule], steps: Steps, supposed: Sequence[Rule] = ()
+    left: Expr,
+    right: Expr,
+    reasons: Sequence[Rule | tuple[Rule, ...]],
+    steps: Steps,
+    supposed: Sequence[Rule] = (),
 ) -> None:
     """Make sure that two sides are equal by the rules, and by no fewer.
 
     Args:
         left: one side.
         right: the other.
-        rules: each of them proved, or supposed.
+        reasons: rules, or groups of them, each rule proved or supposed.
         steps: the ranges of the steps in sight.
         supposed: the hypothesis of an induction.
 
     Raises:
-        Unproved: something is left, or a named rule is not needed or not proved.
+        Unproved: something is left, or a reason is not needed, or a rule is not proved.
     """
+    rules = flat(reasons)
     for one in rules:
         if one != algebra and one not in supposed:
             _make_sure_proved(one)
@@ -186,14 +197,20 @@ def follows(
         raise Unproved(f"{names} undo one another in {left} = {right}") from error
     if rest:
         raise Unproved(f"{left} = {right} does not follow by {names}: {rest[0]} is left")
-    for spare in rules:
-        others = [one for one in rules if one != spare]
-        if spare == algebra and not others:
-            continue
-        if spare.lifts and any("d" in one.claim for one in others):
-            continue
-        if not left_over(left, right, others, steps):
-            raise Unproved(f"{left} = {right}: {spare.name} is not needed")
+    for spare in reasons:
+        others = flat(one for one in reasons if one != spare)
+        name = " and ".join(one.name for one in flat([spare]))
+        if not (_alone(spare, others) or left_over(left, right, others, steps)):
+            raise Unproved(f"{left} = {right}: {name} is not needed")
+
+
+def _alone(spare: Rule | tuple[Rule, ...], others: Sequence[Rule]) -> bool:
+    """Whether a reason says what nothing else says: that there is no other, or for which d."""
+    if isinstance(spare, tuple):
+        return False
+    return (spare == algebra and not others) or (
+        spare.lifts and any("d" in one.claim for one in others)
+    )
 
 
 def sensible(expr: Any, steps: Steps) -> bool:

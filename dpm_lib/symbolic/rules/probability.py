@@ -18,9 +18,9 @@ from dpm_lib.symbolic.rules.steps import Steps, density, ends, free, substituted
 
 # fmt: off
 __all__ = [
-    "as_average", "average", "bayes", "chapman_kolmogorov", "constant_factor", "divergence", "entropy", "first_step",
-    "fubini", "importance", "last_step", "linearity", "log_product", "marginal", "markov",
-    "model_prior", "nested", "product_rule", "products", "telescoping", "telescoping_sum", "tower",
+    "as_average", "average", "bayes", "chapman_kolmogorov", "constant_factor", "divergence",
+    "entropy", "first_step", "fubini", "importance", "last_step", "linearity", "log_product",
+    "marginal", "markov", "model_prior", "nested", "product_rule", "products", "telescoping", "telescoping_sum", "tower",
     "unit_steps",
 ]
 # fmt: on
@@ -352,7 +352,7 @@ def _linear(body: Expr, outside: Any, make: Any) -> Expr:
     return sp.Add(*terms)
 
 
-# logarithms, sums and products over steps ----------------------------------------------------------
+# logarithms, sums and products over steps --------------------------------------------------------
 
 
 @rule("logarithm of a product", "logarithm of a ratio", layer=CALCULUS, quiet=True)
