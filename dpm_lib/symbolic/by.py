@@ -2,6 +2,7 @@
 
 from dpm_lib.symbolic import results
 from dpm_lib.symbolic.derivation import cases, gibbs, hypothesis, in_chains, tangent
+from dpm_lib.symbolic.proofs import proof
 from dpm_lib.symbolic.rules import diffusion, probability
 from dpm_lib.symbolic.rules.diffusion import *  # noqa: F403
 from dpm_lib.symbolic.rules.kernel import Rule, algebra
@@ -9,7 +10,8 @@ from dpm_lib.symbolic.rules.probability import *  # noqa: F403
 
 # fmt: off
 __all__ = [
-    "algebra", "cases", "gibbs", "hypothesis", "in_chains", "routine", "tangent",
+    "algebra", "cases", "gibbs", "hypothesis", "in_chains", "proof", "routine",
+    "tangent",
     *probability.__all__, *diffusion.__all__, *results.__all__,
 ]
 # fmt: on

@@ -251,8 +251,7 @@ class Derivation:
         if not self._base:
             raise Unproved("an induction needs its base")
         left, right = (side.subs(lang.t, lang.t - 1) for side in (self._lines[0], self._lines[-1]))
-        left = canonical(left)
-        return replace(hypothesis, rewrite=lambda e, steps: right if e == left else None)
+        return replace(hypothesis, rewrite=partial(_same, canonical(left), right))
 
     @property
     def start(self) -> Expr:
@@ -461,6 +460,11 @@ def _claim(steps: Iterable[Sequence[Sequence[Rule]]]) -> dict[str, Any]:
     return claim | ({"given": sorted(given)} if given else {})
 
 
+def _same(left: Expr, right: Expr, e: Expr, steps: Steps) -> Expr | None:
+    """The right side where the left side is this expression."""
+    return right if type(e) is type(left) and canonical(e) == left else None
+
+
 def _at_step(left: Expr, right: Expr, first: int, e: Expr, steps: Steps) -> Expr | None:
     """The right side at the step at which the left side is this expression."""
     if type(e) is not type(left):
@@ -468,11 +472,9 @@ def _at_step(left: Expr, right: Expr, first: int, e: Expr, steps: Steps) -> Expr
     looked_at = canonical(e)
     if looked_at == left:
         return right
-    if lang.t not in left.free_symbols:
-        return None
-    anchor = next(s.index for s in _states(left) if s.index.has(lang.t))
-    for state in _states(e):
-        shift = sp.expand(state.index - anchor + lang.t)
+    anchors = [index for index in _indices(left) if index.has(lang.t)]
+    for index in _indices(e) if anchors else ():
+        shift = sp.expand(index - anchors[0] + lang.t)
         inside = steps.never_negative(shift - first) and steps.never_negative(lang.T - shift)
         if inside and canonical(left.subs(lang.t, shift)) == looked_at:
             return right.subs(lang.t, shift)
@@ -481,14 +483,15 @@ def _at_step(left: Expr, right: Expr, first: int, e: Expr, steps: Steps) -> Expr
 
 def known(lines: Sequence[Expr], first: int) -> Steps:
     """The range of t, if it occurs, and the least T: the chain has the states of the lines."""
-    indices = {i for line in lines for s in line.atoms(lang.State, lang.Span) for i in s.args}
+    indices = [index for line in lines for index in _indices(line)]
     steps = Steps(least=max([1, *(int(i) for i in indices if i.is_Integer)]))
     used = any(lang.t in line.free_symbols for line in lines)
     return steps.bound(lang.t, sp.Integer(first), lang.T) if used else steps
 
 
-def _states(expr: Expr) -> list[Any]:
-    return sorted(expr.atoms(lang.State), key=str)
+def _indices(expr: Expr) -> list[Any]:
+    states = expr.atoms(lang.State, lang.Span)
+    return sorted({index for state in states for index in state.args}, key=sp.default_sort_key)
 
 
 def _free(*sides: Expr) -> list[Any]:

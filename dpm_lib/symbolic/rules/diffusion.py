@@ -371,12 +371,3 @@ def _is_term(a: Expr) -> bool:
     if isinstance(a, Entropy):
         return _is_factor(a.args[0])
     return False
-
-
-from dpm_lib.symbolic.rules import probability as _p
-from dpm_lib.symbolic.rules.kernel import Rule as _R
-from dpm_lib.symbolic.rules.kernel import proves
-
-for _v in [*vars(_p).values(), *list(globals().values())]:
-    if isinstance(_v, _R):
-        proves(_v)(lambda: None)

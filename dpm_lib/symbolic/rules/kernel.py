@@ -19,12 +19,12 @@ from sympy import Expr
 
 from dpm_lib.symbolic import language as lang
 from dpm_lib.symbolic.rules import ring
-from dpm_lib.symbolic.rules.steps import Steps, density, substituted
+from dpm_lib.symbolic.rules.steps import Steps, density, joined, substituted
 
 # fmt: off
 __all__ = [
     "CALCULUS", "LAW", "LAWS", "RESULT", "UNFOLD", "Rule", "Unproved", "algebra", "canonical",
-    "flat", "follows", "fresh", "left_over", "proves", "rule",
+    "flat", "follows", "fresh", "left_over", "normal", "proof", "proves", "rule",
 ]
 # fmt: on
 
@@ -104,7 +104,8 @@ algebra = Rule("algebra", ("algebra", "collect", "expand"), "The ring.", RESULT,
 """The reason of a step that needs no rule: an identity of the ring."""
 
 _proofs: dict[Rule, Callable[[], Any]] = {}
-_proved: dict[Rule, bool] = {}
+_proved: dict[Rule, Any] = {}
+_OPEN = object()
 
 
 def proves(*rules: Rule) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
@@ -117,24 +118,24 @@ def proves(*rules: Rule) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
     return given
 
 
-def _make_sure_proved(one: Rule) -> None:
-    """Run the proof of a rule when it is first used.
+def proof(one: Rule) -> Any:
+    """What the proof of a rule gives; it is run when it is first asked for.
 
     Raises:
-        Unproved: it has none, the proof fails, or it uses the rule itself.
+        Unproved: the rule has no proof, the proof fails, or it uses the rule itself.
     """
     if one not in _proofs:
         raise Unproved(f"{one.name} is not proved, so nothing follows by it")
     if one not in _proved:
-        _proved[one] = False
+        _proved[one] = _OPEN
         try:
-            _proofs[one]()
-        except BaseException:
-            del _proved[one]
-            raise
-        _proved[one] = True
-    if not _proved[one]:
+            _proved[one] = _proofs[one]()
+        finally:
+            if _proved[one] is _OPEN:
+                del _proved[one]
+    if _proved[one] is _OPEN:
         raise Unproved(f"the proof of {one.name} uses it")
+    return _proved[one]
 
 
 def left_over(left: Expr, right: Expr, rules: Iterable[Rule], steps: Steps) -> list[Expr]:
@@ -189,7 +190,7 @@ def follows(
     rules = flat(reasons)
     for one in rules:
         if one != algebra and one not in supposed:
-            _make_sure_proved(one)
+            proof(one)
     names = " and ".join(one.name for one in rules)
     try:
         rest = left_over(left, right, rules, steps)
@@ -244,6 +245,10 @@ def rewritten(expr: Any, rules: Sequence[Rule], steps: Steps) -> Any:
         expr = density(expr.law, expr.targets, expr.given)
     elif isinstance(expr, sp.Sum | sp.Product):
         ((step, first, last),) = expr.limits
+        if sp.expand(last - first) == 0 and (only := substituted(expr.function, step, first)):
+            return rewritten(only, rules, steps)
+        if sp.expand(last - first) == -1:
+            return sp.S.Zero if isinstance(expr, sp.Sum) else sp.S.One
         inner = rewritten(expr.function, rules, steps.bound(step, first, last))
         expr = expr.func(inner, (step, first, last))
     elif isinstance(expr, lang.Expect):
@@ -254,7 +259,7 @@ def rewritten(expr: Any, rules: Sequence[Rule], steps: Steps) -> Any:
         laws = [measure(law, rules, steps) for law in expr.args]
         expr = expr.func(*laws) if isinstance(expr, lang.KL) or _plain(laws) else expr
     elif isinstance(expr, lang.Int):
-        expr = lang.Int(rewritten(expr.args[0], rules, steps), *_sorted(expr.args[1]))
+        expr = lang.Int(rewritten(expr.args[0], rules, steps), *joined(expr.args[1]))
     elif not isinstance(expr, lang.Variable | lang.Rate) and expr.args:
         parts = [rewritten(part, rules, steps) for part in expr.args]
         expr = parts_of(expr, parts)
@@ -267,10 +272,6 @@ def rewritten(expr: Any, rules: Sequence[Rule], steps: Steps) -> Any:
 
 def _plain(laws: Sequence[Any]) -> bool:
     return all(isinstance(law, lang.Density) for law in laws)
-
-
-def _sorted(states: Iterable[Any]) -> list[Any]:
-    return sorted(states, key=sp.default_sort_key)
 
 
 def parts_of(expr: Any, parts: Sequence[Any]) -> Any:
@@ -319,7 +320,7 @@ def canonical(expr: Any, depth: int = 0) -> Any:
     """Bound steps start at 0 and are named by depth; states stand in one order."""
     if isinstance(expr, lang.Density):
         sides = ([canonical(u) for u in side] for side in (expr.targets, expr.given))
-        return density(expr.law, *sides)
+        return density(expr.law, *sides, runs=True)
     if isinstance(expr, lang.State | lang.Span):
         return expr.func(*map(sp.expand, expr.args))
     if isinstance(expr, lang.Rate):
@@ -332,7 +333,8 @@ def canonical(expr: Any, depth: int = 0) -> Any:
             return expr
         return expr.func(canonical(moved, depth + 1), (name, 0, sp.expand(last - first)))
     if isinstance(expr, lang.Int):
-        return lang.Int(canonical(expr.args[0], depth), *_sorted(map(canonical, expr.args[1])))
+        states = joined(map(canonical, expr.args[1]), runs=True)
+        return lang.Int(canonical(expr.args[0], depth), *states)
     if not expr.args or isinstance(expr, lang.Variable | sp.Tuple):
         return expr
     return parts_of(expr, [canonical(part, depth) for part in expr.args])

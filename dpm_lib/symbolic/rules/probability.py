@@ -14,7 +14,7 @@ from dpm_lib.symbolic import language as lang
 from dpm_lib.symbolic.language import Density, Entropy, Expect, Int, Span, State, log
 from dpm_lib.symbolic.rules import ring
 from dpm_lib.symbolic.rules.kernel import CALCULUS, LAW, LAWS, UNFOLD, fresh, rule
-from dpm_lib.symbolic.rules.steps import Steps, density, ends, free, substituted
+from dpm_lib.symbolic.rules.steps import Steps, density, ends, free, joined, substituted
 
 # fmt: off
 __all__ = [
@@ -305,8 +305,7 @@ def fubini(e: Expr, steps: Steps) -> Expr | None:
         if isinstance(factor, Int) and power == 1:
             others = e.args[0] / factor
             if all(steps.apart(s, u) for s in free(others) for u in factor.args[1]):
-                states = density("q", [*factor.args[1], *e.args[1]]).targets
-                return Int(factor.args[0] * others, *states)
+                return Int(factor.args[0] * others, *joined([*factor.args[1], *e.args[1]]))
     return None
 
 
@@ -468,27 +467,31 @@ def telescoping_sum(e: Expr, steps: Steps) -> Expr | None:
 
 @rule("first step taken out", layer=CALCULUS)
 def first_step(e: Expr, steps: Steps) -> Expr | None:
-    """A sum (product) over steps from 1 on is its first term and the others."""
+    """A sum (product) over steps from 1 on (or T - t + 1) is its first term and the others."""
     if not isinstance(e, Sum | Product):
         return None
     ((step, first, last),) = e.limits
-    if first != 1 or not steps.never_negative(last - first):
-        return None
-    term = substituted(e.function, step, first)
-    others = e.func(e.function, (step, first + 1, last))
-    both = sp.Add if isinstance(e, Sum) else sp.Mul
-    return None if term is None else both(term, others)
+    return _split(e, first, (first + 1, last), steps) if _constant(first) == 1 else None
 
 
 @rule("last step taken out", layer=CALCULUS)
 def last_step(e: Expr, steps: Steps) -> Expr | None:
-    """A sum (product) over steps up to n + 1 is that up to n and its last term."""
+    """A sum (product) over steps up to t (or T) is that up to the step before and its last term."""
     if not isinstance(e, Sum | Product):
         return None
     ((step, first, last),) = e.limits
-    if last != lang.n + 1 or not steps.never_negative(last - first):
+    return _split(e, last, (first, last - 1), steps) if _constant(last) == 0 else None
+
+
+def _constant(index: Expr) -> Any:
+    return index.subs(dict.fromkeys(index.free_symbols, 0))
+
+
+def _split(e: Expr, one: Expr, others: tuple[Expr, Expr], steps: Steps) -> Expr | None:
+    """One term of a sum over steps, or factor of a product, and the others."""
+    ((step, first, last),) = e.limits
+    term = substituted(e.function, step, one)
+    if term is None or not steps.never_negative(last - first):
         return None
-    term = substituted(e.function, step, last)
-    others = e.func(e.function, (step, first, last - 1))
     both = sp.Add if isinstance(e, Sum) else sp.Mul
-    return None if term is None else both(term, others)
+    return both(term, e.func(e.function, (step, *others)))

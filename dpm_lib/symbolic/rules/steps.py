@@ -13,7 +13,7 @@ from sympy import Expr, Tuple
 
 from dpm_lib.symbolic import language as lang
 
-__all__ = ["Steps", "density", "ends", "free", "substituted"]
+__all__ = ["Steps", "density", "ends", "free", "joined", "substituted"]
 
 
 class Steps:
@@ -93,16 +93,18 @@ def ends(state: Any) -> tuple[Any, Any]:
     return state.args[0], state.args[-1]
 
 
-def density(law: str, targets: Iterable[Any], given: Iterable[Any] = ()) -> lang.Density:
-    """A density whose states stand in one order on each side of its bar, spans joined."""
-    sides = (Tuple(*_joined(side)) for side in (targets, given))
+def density(
+    law: str, targets: Iterable[Any], given: Iterable[Any] = (), runs: bool = False
+) -> lang.Density:
+    """A density whose states stand in one order on each side of its bar, joined as below."""
+    sides = (Tuple(*joined(side, runs)) for side in (targets, given))
     return lang.Density(sp.Symbol(law), *sides)
 
 
-def _joined(states: Iterable[Any]) -> list[Any]:
-    """The states in one order; a span of one state is that state, neighbours of a span join it."""
+def joined(states: Iterable[Any], runs: bool = False) -> list[Any]:
+    """The states in one order: neighbours of a span join it, with ``runs`` all neighbours do."""
     line = [lang.State(s.args[0]) if _is_single(s) else s for s in states]
-    while pair := next((pair for pair in permutations(line, 2) if _join(*pair)), None):
+    while pair := next((pair for pair in permutations(line, 2) if _join(*pair, runs)), None):
         first, last = ends(pair[0])[0], ends(pair[1])[1]
         line = [*(s for s in line if s not in pair), lang.Span(first, last)]
     return sorted(line, key=sp.default_sort_key)
@@ -112,12 +114,12 @@ def _is_single(state: Any) -> bool:
     return isinstance(state, lang.Span) and sp.expand(state.args[0] - state.args[1]) == 0
 
 
-def _join(one: Any, other: Any) -> bool:
-    """Whether one of them is a span and the other begins where the one ends."""
+def _join(one: Any, other: Any, runs: bool) -> bool:
+    """Whether the other begins where the one ends, and one of them is a span."""
     if not all(isinstance(s, lang.State | lang.Span) for s in (one, other)):
         return False
-    spans = isinstance(one, lang.Span) or isinstance(other, lang.Span)
-    return spans and bool(sp.expand(ends(one)[1] + 1 - ends(other)[0]) == 0)
+    wanted = runs or isinstance(one, lang.Span) or isinstance(other, lang.Span)
+    return wanted and bool(sp.expand(ends(one)[1] + 1 - ends(other)[0]) == 0)
 
 
 def free(expr: Any) -> frozenset[Any]:
