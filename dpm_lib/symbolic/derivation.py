@@ -7,9 +7,9 @@ its sign is measured as well.  A derivation damages itself in every one-slip way
 :mod:`dpm_lib.symbolic.slips` knows, and refuses the damage.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import sympy as sp
@@ -27,6 +27,7 @@ from dpm_lib.symbolic.rules.kernel import (
     canonical,
     flat,
     follows,
+    left_over,
     proves,
 )
 from dpm_lib.symbolic.rules.steps import Steps
@@ -235,7 +236,7 @@ class Derivation:
             for world in self._worlds:
                 self._check(world, self.start, Step(self._lines[-1], self._base), early)
 
-    @property
+    @cached_property
     def _known(self) -> Steps:
         """What the rules know about steps: the chain reaches as far as the lines do."""
         return known(self._lines, self._first)
@@ -354,23 +355,54 @@ class Derivation:
             every world of the derivation and in wider ones (one more step, state, dimension).
 
         Raises:
-            Unproved: a slip is noticed in wider worlds only, so these are too small.
+            Unproved: a slip is noticed in wider worlds only, so these are too small; or worlds
+                notice a slip and the rules of its step do not.
         """
-        refused, without_value, same = 0, 0, []
+        refused, without_value, by_rules, same = 0, 0, 0, []
         twins = [world.twin() for world in self._worlds]
         larger = [w for world in self._worlds for w in world.wider()]
-        for line in [*self._lines, *(step.gap for step in self.steps if step.gap is not None)]:
+        for line, follows_still in self._damaged_parts():
             wider = [w for w in larger if _difference([w], line, line, self._first) is None]
             for name, damaged in every_slip(line):
                 apart = _difference(twins, line, damaged, self._first)
                 if apart is not None:
                     refused += 1
                     without_value += apart == INFINITY
+                    by_rules += self._refused_by_rules(name, damaged, follows_still)
                 elif _difference(wider, line, damaged, self._first) is not None:
                     raise Unproved(f"larger worlds alone notice a slip ({name}): {damaged}")
                 else:
                     same.append(f"{name}: {latex(damaged)}")
-        return Slips(refused, without_value, same)
+        return Slips(refused, without_value, by_rules, same)
+
+    def _damaged_parts(self) -> Iterator[tuple[Expr, Callable[[Expr], bool | None]]]:
+        """Lines and gaps to damage, each with whether a damaged one follows by rules."""
+        steps = [*zip(self._lines, self._steps, strict=False)]
+        (start, first), yes = steps[0], self._follows
+        yield start, lambda e: yes(e, first, first.raised)
+        for before, step in steps:
+            gap = step.gap if step.gap is not None else sp.S.Zero
+            yield step.expression, partial(lambda b, s, g, e: yes(b, s, e + g), before, step, gap)
+            if step.gap is not None:
+                yield gap, partial(lambda b, s, e: yes(b, s, s.expression + e), before, step)
+
+    def _follows(self, before: Expr, step: Step, after: Expr) -> bool | None:
+        """Whether two lines are equal by the rules of a step; None if it has no rules."""
+        each = [flat(self._meant(reasons)[0]) for reasons in step.alternatives]
+        if not each:
+            return None
+        try:
+            rest = (left_over(before, after, rules, self._known) for rules in each)
+            return all(found is None for found in rest)
+        except (TypeError, ValueError, RecursionError):
+            return False
+
+    @staticmethod
+    def _refused_by_rules(name: str, damaged: Expr, follows_still: Any) -> bool:
+        found = follows_still(damaged)
+        if found:
+            raise Unproved(f"the rules of its step do not notice a slip ({name}): {damaged}")
+        return found is False
 
     def _check(self, world: World, before: Expr, step: Step, only: int | None = None) -> None:
         where = f"in a {world.name}"
@@ -490,8 +522,10 @@ def known(lines: Sequence[Expr], first: int) -> Steps:
 
 
 def _indices(expr: Expr) -> list[Any]:
-    states = expr.atoms(lang.State, lang.Span)
-    return sorted({index for state in states for index in state.args}, key=sp.default_sort_key)
+    """The steps that states, spans and rates stand at."""
+    found = {index for state in expr.atoms(lang.State, lang.Span) for index in state.args}
+    found |= {rate.args[1] for rate in expr.atoms(lang.Rate)}
+    return sorted(found, key=sp.default_sort_key)
 
 
 def _free(*sides: Expr) -> list[Any]:

@@ -68,7 +68,8 @@ class Induction:
             for name, left, right in found
             if _holds(left, right)
         ]
-        return Slips(len(found) - len(same), 0, same)
+        refused = len(found) - len(same)
+        return Slips(refused, 0, refused, same)
 
     def latex(self) -> str:
         """The statement as one aligned block."""

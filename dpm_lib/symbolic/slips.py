@@ -35,11 +35,13 @@ class Slips(NamedTuple):
         refused: how many were refused.
         without_value: how many of these say nothing in the chains of the derivation (a state
             beyond its end, a negative variance), so that they did not even get to a comparison.
+        by_rules: how many of those refused the rules of their step refuse as well.
         equal: the others, which give the same formula: name and LaTeX of each.
     """
 
     refused: int
     without_value: int
+    by_rules: int
     equal: list[str]
 
 

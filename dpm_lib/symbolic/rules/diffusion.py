@@ -115,24 +115,23 @@ def rates(e: Expr) -> list[Expr] | None:
 
     The variance v_t is alpha_t v_(t-1) + beta_t, or alpha-bar_t v_0 + beta-bar_t.
     """
-    found = {name: {r.args[1] for r in e.atoms(Rate) if r.args[0].name == name}
-             for name in lang.RATES}  # fmt: skip
-    for k in found["v"] - {sp.S.Zero}:
-        if sp.expand(k - 1) in found["v"]:
+    found = e.atoms(Rate)
+    variances = {r.args[1] for r in found if r.args[0].name == "v"}
+    for k in variances - {sp.S.Zero}:
+        if sp.expand(k - 1) in variances:
             e = e.xreplace({lang.v[k]: lang.alpha[k] * lang.v[k - 1] + 1 - lang.alpha[k]})
-        elif sp.S.Zero in found["v"]:
+        elif sp.S.Zero in variances:
             bar = lang.alpha_bar[k]
             e = e.xreplace({lang.v[k]: bar * lang.v[0] + 1 - bar})
-    e = e.xreplace({r: 1 - Rate(sp.Symbol(r.args[0].name.replace("beta", "alpha")), r.args[1])
-                    for r in e.atoms(Rate) if r.args[0].name.endswith("beta")})  # fmt: skip
-    e = e.xreplace({lang.alpha_bar[0]: sp.S.One, lang.alpha_bar[1]: lang.alpha[1]})
-    while True:
-        bars = {r.args[1] for r in e.atoms(Rate) if r.args[0].name == r"\bar\alpha"}
-        late = [k for k in bars if sp.expand(k - 1) in bars]
-        if not late:
-            return [e]
-        k = max(late, key=sp.default_sort_key)
-        e = e.xreplace({lang.alpha_bar[k]: lang.alpha[k] * lang.alpha_bar[k - 1]})
+    known = {lang.alpha_bar[0]: sp.S.One, lang.alpha_bar[1]: lang.alpha[1]}
+    signal = {r: 1 - Rate(sp.Symbol(r.args[0].name.replace("beta", "alpha")), r.args[1])
+              for r in found if r.args[0].name.endswith("beta")}  # fmt: skip
+    e = e.xreplace({r: one.xreplace(known) for r, one in signal.items()} | known)
+    bars = {r.args[1] for r in e.atoms(Rate) if r.args[0].name == r"\bar\alpha"}
+    for k in sorted(bars, key=sp.default_sort_key, reverse=True):
+        if sp.expand(k - 1) in bars:
+            e = e.xreplace({lang.alpha_bar[k]: lang.alpha[k] * lang.alpha_bar[k - 1]})
+    return [e]
 
 
 # Gaussians ---------------------------------------------------------------------------------------

@@ -10,8 +10,9 @@ itself, which cannot be used unless it is proved.  Of SymPy: the constructors of
 powers and logarithms, substitution, equality and the expansion of linear indices.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -68,6 +69,9 @@ class Rule:
     last: Callable[[Expr], list[Expr] | None] | None = None
     lifts: bool = False
     rests_on: tuple[str, ...] = ()
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     def say(self, words: str) -> "Rule":
         """The same rule, printed in other words that it carries.
@@ -138,28 +142,31 @@ def proof(one: Rule) -> Any:
     return _proved[one]
 
 
-def left_over(left: Expr, right: Expr, rules: Iterable[Rule], steps: Steps) -> list[Expr]:
-    """What is left of the difference of two sides under some rules; empty if they are equal."""
+def left_over(left: Expr, right: Expr, rules: Iterable[Rule], steps: Steps) -> Expr | None:
+    """What is left of the difference of two sides under some rules; None if they are equal."""
     if not (sensible(left, steps) and sensible(right, steps)):
-        return [left - right]
+        return left - right
     ordered = sorted(set(rules) - {algebra}, key=lambda one: (one.layer, one.name))
     for one in ordered:
         if one.first is not None:
             sides = one.first(left, right)
             if sides is None:
-                return [left - right]
+                return left - right
             left, right = sides
-    rests = [normal(distinct(left) - distinct(right), ordered, steps)]
+    rests = iter([normal(distinct(left) - distinct(right), ordered, steps)])
     for one in ordered:
         if one.last is not None:
-            last = one.last
-            parts = [last(rest) for rest in rests]
-            rests = [
-                normal(part, ordered, steps)
-                for rest, found in zip(rests, parts, strict=True)
-                for part in (found or [rest])
-            ]
-    return [rest for rest in map(canonical, rests) if not ring.is_zero(rest)]
+            rests = _parted(rests, one.last, ordered, steps)
+    return next((rest for rest in map(canonical, rests) if not ring.is_zero(rest)), None)
+
+
+def _parted(
+    rests: Iterator[Expr], last: Callable[[Expr], Any], rules: Sequence[Rule], steps: Steps
+) -> Iterator[Expr]:
+    """What a last rule makes of each rest."""
+    for rest in rests:
+        for part in last(rest) or [rest]:
+            yield normal(part, rules, steps)
 
 
 def flat(reasons: Iterable[Rule | tuple[Rule, ...]]) -> list[Rule]:
@@ -196,12 +203,12 @@ def follows(
         rest = left_over(left, right, rules, steps)
     except RecursionError as error:
         raise Unproved(f"{names} undo one another in {left} = {right}") from error
-    if rest:
-        raise Unproved(f"{left} = {right} does not follow by {names}: {rest[0]} is left")
+    if rest is not None:
+        raise Unproved(f"{left} = {right} does not follow by {names}: {rest} is left")
     for spare in reasons:
         others = flat(one for one in reasons if one != spare)
         name = " and ".join(one.name for one in flat([spare]))
-        if not (_alone(spare, others) or left_over(left, right, others, steps)):
+        if not _alone(spare, others) and left_over(left, right, others, steps) is None:
             raise Unproved(f"{left} = {right}: {name} is not needed")
 
 
@@ -233,13 +240,15 @@ def sensible(expr: Any, steps: Steps) -> bool:
 
 
 def normal(expr: Expr, rules: Sequence[Rule], steps: Steps) -> Expr:
-    """The expression after all rewriting: first by the lowest layer, then by two, and so on."""
-    for layer in range(RESULT + 1):
-        expr = rewritten(expr, [r for r in rules if r.rewrite and r.layer < layer + 1], steps)
+    """The expression after all rewriting: by the lowest layer, then by two, and so on."""
+    firing = [one for one in rules if one.rewrite]
+    for layer in sorted({int(one.layer) for one in firing}) or [UNFOLD]:
+        expr = rewritten(expr, tuple(one for one in firing if one.layer < layer + 1), steps)
     return expr
 
 
-def rewritten(expr: Any, rules: Sequence[Rule], steps: Steps) -> Any:
+@lru_cache(maxsize=200_000)
+def rewritten(expr: Any, rules: tuple[Rule, ...], steps: Steps) -> Any:
     """The expression after the rules have fired, from the inside out."""
     if isinstance(expr, lang.Density):
         expr = density(expr.law, expr.targets, expr.given)
@@ -284,7 +293,7 @@ def parts_of(expr: Any, parts: Sequence[Any]) -> Any:
     return new
 
 
-def measure(law: Any, rules: Sequence[Rule], steps: Steps) -> Any:
+def measure(law: Any, rules: tuple[Rule, ...], steps: Steps) -> Any:
     """A law under an expectation, a divergence or an entropy: rules must leave a law."""
     if isinstance(law, lang.Density):
         law = density(law.law, law.targets, law.given)
@@ -297,6 +306,7 @@ def measure(law: Any, rules: Sequence[Rule], steps: Steps) -> Any:
     return law
 
 
+@lru_cache(maxsize=100_000)
 def distinct(expr: Any, depth: int = 0) -> Any:
     """The expression with a name of its own for each bound step, by depth."""
     if isinstance(expr, sp.Sum | sp.Product):

@@ -5,6 +5,8 @@ where they divide, averages to exist.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
+from itertools import product
 from typing import Any
 
 import sympy as sp
@@ -25,7 +27,7 @@ __all__ = [
 ]
 # fmt: on
 
-x = lang.x
+x, V = lang.x, lang.v.name
 
 
 # definitions -------------------------------------------------------------------------------------
@@ -216,7 +218,7 @@ def marginal(e: Expr, steps: Steps) -> Expr | None:
     if isinstance(e, Expect):
         law, body = e.args
         held = free(body)
-        if not _known(held, steps):
+        if not (_is_law(law) and _known(held, steps)):
             return None
         kept = _kept(lang.targets(law), held, steps)
         if not kept:
@@ -224,7 +226,7 @@ def marginal(e: Expr, steps: Steps) -> Expr | None:
         if not isinstance(law, Density):
             return None
         return Expect(density(law.law, kept, law.given), body)
-    if isinstance(e, Int) and isinstance(e.args[0], LAWS):
+    if isinstance(e, Int) and _is_law(e.args[0]):
         law, gone = e.args[0], set(e.args[1])
         if set(lang.targets(law)) == gone:
             return sp.S.One
@@ -232,6 +234,28 @@ def marginal(e: Expr, steps: Steps) -> Expr | None:
             rest = _without(law.targets, gone)
             return density(law.law, rest, law.given) if rest else None
     return None
+
+
+def _is_law(e: Any) -> bool:
+    """Whether an expression is a law by its form: its rate or variance may be one."""
+    if isinstance(e, lang.Kernel | lang.Bern):
+        return _is_probability(e.args[-1])
+    return isinstance(e, Density) or (isinstance(e, lang.Normal) and positive(e.args[2]))
+
+
+@lru_cache(maxsize=10_000)
+def _is_probability(e: Expr) -> bool:
+    """Whether an expression lies in [0, 1] where its bits, rates and symbols do.
+
+    One that is linear in each of them is largest and smallest where they are 0 or 1.
+    """
+    powers = [pair for m in ring.polynomial(e) for pair in m]
+    inside = lang.Variable | lang.Rate | sp.Symbol
+    if not all(k == 1 and isinstance(a, inside) and a.args[:1] != (V,) for a, k in powers):
+        return False
+    atoms = sorted({a for a, _ in powers}, key=sp.default_sort_key)
+    corners = product((sp.S.Zero, sp.S.One), repeat=len(atoms))
+    return all(0 <= e.xreplace(dict(zip(atoms, c, strict=True))) <= 1 for c in corners)
 
 
 def _known(states: Iterable[Any], steps: Steps) -> bool:

@@ -7,6 +7,7 @@ Fractional powers are taken apart for positive atoms only.  Denominators are sup
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -20,6 +21,7 @@ Monomials = dict[frozenset[tuple[Expr, Any]], Any]
 ONE: frozenset[Any] = frozenset()
 
 
+@lru_cache(maxsize=100_000)
 def polynomial(expr: Expr) -> Monomials:
     """The monomials of an expression."""
     if expr.is_Rational:
@@ -92,6 +94,7 @@ def _multiplied_out(monomials: Monomials, total: Expr) -> Monomials:
     return _sum(parts)
 
 
+@lru_cache(maxsize=100_000)
 def held(expr: Expr) -> bool:
     """Whether a product holds a factor and its inverse, which nobody has cancelled yet."""
     return any(1 / factor in expr.args for factor in expr.args if not factor.is_number)

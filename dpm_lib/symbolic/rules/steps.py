@@ -4,7 +4,9 @@ Indices are linear in T and in steps that run through ranges, so their order is 
 of the ranges.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import permutations
 from typing import Any
 
@@ -16,11 +18,12 @@ from dpm_lib.symbolic import language as lang
 __all__ = ["Steps", "density", "ends", "free", "joined", "substituted"]
 
 
+@dataclass(frozen=True)
 class Steps:
     """The ranges of the steps in sight, outermost first, and the least value of T (or n)."""
 
-    def __init__(self, ranges: Sequence[tuple[Any, Any, Any]] = (), least: int = 1) -> None:
-        self.ranges, self.least = tuple(ranges), least
+    ranges: tuple[tuple[Any, Any, Any], ...] = ()
+    least: int = 1
 
     def bound(self, step: Any, first: Any, last: Any) -> "Steps":
         """The same, with one more step that runs from the first to the last."""
@@ -31,16 +34,7 @@ class Steps:
 
     def never_negative(self, index: Any) -> bool:
         """Whether a linear expression in steps is at least 0 all over their ranges."""
-        index = sp.expand(index)
-        for step, first, last in reversed(self.ranges):
-            index = sp.expand(index.subs(step, first if index.coeff(step) > 0 else last))
-        ends = index.free_symbols & {lang.T, lang.n}
-        if len(ends) > 1:
-            return False
-        (end,) = ends or {lang.T}
-        slope = index.coeff(end)
-        rest = sp.expand(index - slope * end)
-        return bool(rest.is_Integer and slope >= 0 and slope * self.least + rest >= 0)
+        return _never_negative(sp.sympify(index), self.ranges, self.least)
 
     def before(self, first: Any, second: Any) -> bool:
         """Whether one index is smaller than another."""
@@ -80,12 +74,27 @@ class Steps:
             on = [first, lang.T - last] if not last.has(lang.n) else [first]
             return all(map(self.never_negative, on))
         if isinstance(expr, lang.Rate):
-            least = 1 if expr.args[0].name in (r"\alpha", r"\beta") else 0
-            return self.never_negative(expr.args[1] - least)
+            index, least = expr.args[1], 1 if expr.args[0].name in (r"\alpha", r"\beta") else 0
+            on = [index - least, lang.T - index] if not index.has(lang.n) else [index - least]
+            return all(map(self.never_negative, on))
         if isinstance(expr, sp.Sum | sp.Product):
             ((step, first, last),) = expr.limits
             return self.bound(step, first, last).exist(expr.function)
         return all(map(self.exist, expr.args))
+
+
+@lru_cache(maxsize=100_000)
+def _never_negative(index: Expr, ranges: tuple[tuple[Any, Any, Any], ...], least: int) -> bool:
+    index = sp.expand(index)
+    for step, first, last in reversed(ranges):
+        index = sp.expand(index.subs(step, first if index.coeff(step) > 0 else last))
+    symbols = index.free_symbols & {lang.T, lang.n}
+    if len(symbols) > 1:
+        return False
+    (end,) = symbols or {lang.T}
+    slope = index.coeff(end)
+    rest = sp.expand(index - slope * end)
+    return bool(rest.is_Integer and slope >= 0 and slope * least + rest >= 0)
 
 
 def ends(state: Any) -> tuple[Any, Any]:
