@@ -24,10 +24,12 @@ from dpm_lib.symbolic.rules.kernel import (
     UNFOLD,
     Rule,
     Unproved,
+    algebra,
     canonical,
     flat,
     follows,
     left_over,
+    proof,
     proves,
 )
 from dpm_lib.symbolic.rules.steps import Steps
@@ -287,21 +289,19 @@ class Derivation:
     def rules(self) -> dict[str, Any]:
         """What stands by rules: how many steps, for which chains, by which, and what does not."""
         proved = [step.alternatives for step in self.steps if step.alternatives]
-        used = [*self._used, *(sign for sign in (gibbs, tangent) if self._has(sign))]
+        proved += [[list(self._base)]] if self._base else []
         return {
-            "steps": len(proved),
+            "steps": sum(bool(step.alternatives) for step in self.steps),
             "claim": _claim(proved) if proved else {},
-            "names": list(dict.fromkeys(rule.name for rule in used)),
+            "names": list(dict.fromkeys(rule.name for rule in self._used)),
             "chains_only": [step.words for step in self.steps if not step.alternatives],
         }
 
     @property
     def _used(self) -> list[Rule]:
         steps = [flat(rules) for step in self.steps for rules in step.alternatives]
-        return [*(rule for rules in steps for rule in rules), *flat(self._base)]
-
-    def _has(self, sign: Rule) -> bool:
-        return any(sign in step.reasons for step in self.steps)
+        signs = [s for s in (gibbs, tangent) if any(s in step.reasons for step in self.steps)]
+        return [*(rule for rules in steps for rule in rules), *flat(self._base), *signs]
 
     @property
     def statement(self) -> str:
@@ -312,8 +312,10 @@ class Derivation:
 
     @property
     def rests_on(self) -> list[str]:
-        """Statements proved elsewhere that it uses."""
-        return list(dict.fromkeys(s for rule in self._used for s in rule.rests_on))
+        """Statements proved by rules elsewhere that it uses: results, and proofs of its rules."""
+        proofs = [one for rule in self._used for one in _proved_by_rules(rule)]
+        found = [statement for one in proofs for statement in (one.statement, *one.rests_on)]
+        return list(dict.fromkeys(found))
 
     def result(self, *phrases: str) -> Rule:
         """What is proved here as a rule: the first line may be replaced by the last, at any t.
@@ -332,9 +334,8 @@ class Derivation:
         found = Rule(
             phrases[0], phrases, self.statement, UNFOLD, self.rules["claim"], phrases[0],
             rewrite=partial(_at_step, *sides, first),
-            rests_on=(self.statement, *self.rests_on),
         )  # fmt: skip
-        proves(found)(lambda: self)
+        proves(found)(lambda: [self])
         return found
 
     def refuses(self, mutant: Any) -> float | None:
@@ -436,6 +437,13 @@ class Derivation:
 
     def _repr_latex_(self) -> str:
         return f"$$\\displaystyle {self.latex()}$$"
+
+
+def _proved_by_rules(one: Rule) -> list[Any]:
+    """The proofs of a rule that are by rules themselves."""
+    if one in (hypothesis, algebra):
+        return []
+    return [shown for shown in proof(one) or () if shown.rules["steps"]]
 
 
 def _difference(worlds: Iterable[World], left: Expr, right: Expr, first: int) -> float | None:

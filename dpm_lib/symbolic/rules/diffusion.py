@@ -71,7 +71,7 @@ def edge(e: Expr, steps: Steps) -> Expr | None:
     return Kernel(x[0], x[1], lang.beta[1]) if e == lang.p(x[0] | x[1]) else None
 
 
-@rule("detailed balance", layer=UNFOLD)
+@rule("detailed balance", layer=UNFOLD, kernels=["Gaussian", "binomial"])
 def detailed_balance(e: Expr, steps: Steps) -> Expr | None:
     """The kernel back is the kernel there times the prior of the end over that of the start.
 

@@ -55,7 +55,6 @@ class Rule:
         first: takes both sides, gives two sides that are equal only if these are, or None.
         last: takes what is left, gives expressions that all vanish only if it does, or None.
         lifts: whether it carries what holds for one coordinate to every d.
-        rests_on: of a result, its statement and those that it uses, in LaTeX.
     """
 
     name: str
@@ -68,7 +67,6 @@ class Rule:
     first: Callable[[Expr, Expr], tuple[Expr, Expr] | None] | None = None
     last: Callable[[Expr], list[Expr] | None] | None = None
     lifts: bool = False
-    rests_on: tuple[str, ...] = ()
 
     def __hash__(self) -> int:
         return hash(self.name)

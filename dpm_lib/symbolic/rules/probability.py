@@ -22,8 +22,8 @@ from dpm_lib.symbolic.rules.steps import Steps, density, ends, free, joined, sub
 __all__ = [
     "as_average", "average", "bayes", "chapman_kolmogorov", "constant_factor", "divergence",
     "entropy", "first_step", "fubini", "importance", "last_step", "linearity", "log_product",
-    "marginal", "markov", "model_prior", "nested", "product_rule", "products", "telescoping", "telescoping_sum", "tower",
-    "unit_steps",
+    "marginal", "markov", "model_prior", "nested", "product_rule", "products", "telescoping",
+    "telescoping_sum", "tower", "unit_steps",
 ]
 # fmt: on
 
@@ -494,7 +494,7 @@ def first_step(e: Expr, steps: Steps) -> Expr | None:
     """A sum (product) over steps from 1 on (or T - t + 1) is its first term and the others."""
     if not isinstance(e, Sum | Product):
         return None
-    ((step, first, last),) = e.limits
+    ((_, first, last),) = e.limits
     return _split(e, first, (first + 1, last), steps) if _constant(first) == 1 else None
 
 
@@ -503,7 +503,7 @@ def last_step(e: Expr, steps: Steps) -> Expr | None:
     """A sum (product) over steps up to t (or T) is that up to the step before and its last term."""
     if not isinstance(e, Sum | Product):
         return None
-    ((step, first, last),) = e.limits
+    ((_, first, last),) = e.limits
     return _split(e, last, (first, last - 1), steps) if _constant(last) == 0 else None
 
 
