@@ -117,8 +117,9 @@ _in_worlds(
     Expect(p(x[1] | x[2]), Expect(p(x[0] | x[1]), log(q(x[0], x[2])))),
 )  # fmt: skip
 _in_worlds(r.marginal, Expect(path, pair), Expect(path, log(p(x[0]))),
-           Expect(q(x[0]), log(p(x[1]))), Expect(q(x[1:T] | x[0]), log(p(x[T]))), Int(q(x[0], x[1]), x[1]),
-           Int(p(x[0:T]), x[1:T]), Int(p(x[0] | x[1]), x[0]), Int(pi(x[0]), x[0]))  # fmt: skip
+           Expect(q(x[0]), log(p(x[1]))), Expect(q(x[1:T] | x[0]), log(p(x[T]))),
+           Int(q(x[0], x[1]), x[1]), Int(p(x[0:T]), x[1:T]), Int(p(x[0] | x[1]), x[0]),
+           Int(pi(x[0]), x[0]))  # fmt: skip
 _in_worlds(r.fubini, Int(p(x[0] | x[1]) * Int(p(x[1], x[2]), x[2]), x[1]),
            Int(p(x[T]) * Int(q(x[0:T]), x[0 : T - 1]), x[T]))  # fmt: skip
 _in_worlds(r.linearity, Expect(q(x[0]), 2 * pair - 3 * q(x[1]) * pair + 1),
