@@ -3,15 +3,7 @@
 Imports nothing numeric, and no numeric room imports it.
 """
 
-from dpm_lib.symbolic.derivation import (
-    Derivation,
-    Step,
-    Unproved,
-    at_least,
-    equals,
-    hypothesis,
-    in_chains,
-)
+from dpm_lib.symbolic.derivation import Derivation
 from dpm_lib.symbolic.induction import Induction
 from dpm_lib.symbolic.language import (
     KL,
@@ -55,6 +47,8 @@ from dpm_lib.symbolic.language import (
     x,
 )  # fmt: skip
 from dpm_lib.symbolic.printing import latex
+from dpm_lib.symbolic.reasons import Step, at_least, equals, hypothesis, in_chains
+from dpm_lib.symbolic.rules.kernel import Unproved
 from dpm_lib.symbolic.slips import every_slip
 from dpm_lib.symbolic.worlds import BinomialChain, FiniteChain, GaussianChain, World
 

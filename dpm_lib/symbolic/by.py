@@ -1,8 +1,8 @@
 """The reasons that a page may name: the rules and the results that pages share."""
 
 from dpm_lib.symbolic import results
-from dpm_lib.symbolic.derivation import cases, gibbs, hypothesis, in_chains, tangent
 from dpm_lib.symbolic.proofs import proof
+from dpm_lib.symbolic.reasons import cases, gibbs, hypothesis, in_chains, tangent
 from dpm_lib.symbolic.rules import diffusion, probability
 from dpm_lib.symbolic.rules.diffusion import *  # noqa: F403
 from dpm_lib.symbolic.rules.kernel import Rule, algebra

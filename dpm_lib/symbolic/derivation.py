@@ -8,19 +8,20 @@ its sign is measured as well.  A derivation damages itself in every one-slip way
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
 import sympy as sp
 from sympy import Expr
 
-from dpm_lib.symbolic import entry
 from dpm_lib.symbolic import language as lang
+from dpm_lib.symbolic.comparison import INFINITY, difference, free, instances
 from dpm_lib.symbolic.entry import strict
+from dpm_lib.symbolic.forms import check_form
 from dpm_lib.symbolic.printing import aligned, latex
+from dpm_lib.symbolic.reasons import Step, gibbs, hypothesis, tangent
 from dpm_lib.symbolic.rules.kernel import (
-    RESULT,
     UNFOLD,
     Rule,
     Unproved,
@@ -28,6 +29,7 @@ from dpm_lib.symbolic.rules.kernel import (
     canonical,
     flat,
     follows,
+    kernels,
     left_over,
     proof,
     proves,
@@ -36,151 +38,7 @@ from dpm_lib.symbolic.rules.steps import Steps
 from dpm_lib.symbolic.slips import Slips, every_slip
 from dpm_lib.symbolic.worlds import World
 
-__all__ = [
-    "Derivation",
-    "Step",
-    "Unproved",
-    "at_least",
-    "cases",
-    "equals",
-    "gibbs",
-    "hypothesis",
-    "in_chains",
-    "tangent",
-]
-
-
-INFINITY = float("inf")
-
-Group = tuple[Rule, ...]
-"""Rules that go together: in a step that names the group one of them must be needed."""
-
-
-@dataclass(frozen=True)
-class in_chains:
-    """The reason of a step that no rule gives: it stands in the chains of its derivation only.
-
-    Attributes:
-        words: what happens in the step.
-    """
-
-    words: str
-
-
-def _sign(name: str, words: str, statement: str) -> Rule:
-    return Rule(name, (words,), statement, RESULT, {}, words)
-
-
-gibbs = _sign(
-    "a divergence is never negative",
-    "a divergence is never negative",
-    "The divergence of two laws is never negative, nor is an average or a sum of divergences.",
-)
-tangent = _sign(
-    "tangent of the logarithm",
-    "since $r-1-\\log r\\geq 0$",
-    "r - 1 - log r is never negative for a positive r.",
-)
-hypothesis = _sign(
-    "induction", "induction", "The statement that is being proved holds one step earlier."
-)
-"""In a derivation that gives its base: the statement for t - 1 may be used for t."""
-
-
-class cases:
-    """The reason of a step that follows by other rules for each kernel.
-
-    Args:
-        each: for each kernel, its rules and groups of rules.
-    """
-
-    words = "for each kernel"
-
-    def __init__(self, *each: Sequence[Rule | Group]) -> None:
-        self.each = tuple(map(tuple, each))
-        kernels = [_kernels(flat(rules)) for rules in each]
-        if len(each) < 2 or not all(kernels) or len(set.union(*kernels)) < sum(map(len, kernels)):
-            raise TypeError(f"each case must be the rules of another kernel, got {each}")
-
-
-def _kernels(rules: Iterable[Rule]) -> set[str]:
-    """For which kernels all of these rules hold; nothing if none of them says."""
-    said = [set(one.claim["kernels"]) for one in rules if "kernels" in one.claim]
-    return set.intersection(*said) if said else set()
-
-
-Reason = Rule | Group | in_chains | cases
-
-
-def _are_rules(reasons: Sequence[Any]) -> bool:
-    """Whether all reasons are rules or groups of rules, each named once."""
-    parts = [part for one in reasons for part in (one if isinstance(one, tuple) else (one,))]
-    return all(isinstance(p, Rule) for p in parts) and len(set(parts)) == len(parts)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One line of a derivation: its relation to the line before, and why."""
-
-    expression: Expr
-    reasons: tuple[Reason, ...]
-    gap: Expr | None = None
-
-    def __post_init__(self) -> None:
-        strict(self.expression)
-        alone = len(self.reasons) == 1 and isinstance(self.reasons[0], in_chains | cases)
-        if not alone and not (self.reasons and _are_rules(self.reasons)):
-            raise TypeError(
-                f"reasons must be rules, cases of rules or in_chains(words), got {self.reasons}"
-            )
-        if self.gap is not None:
-            self._check_gap(strict(self.gap))
-
-    def _check_gap(self, gap: Expr) -> None:
-        if not _never_negative(gap):
-            raise Unproved(
-                f"the gap {gap} is not a KL divergence, r - 1 - log r or an average of them"
-            )
-        signs = [reason for reason in self.reasons if reason in (gibbs, tangent)]
-        if signs != [gibbs if gap.atoms(lang.KL) else tangent]:
-            raise Unproved(f"{self.words} is not why the gap {gap} is never negative")
-
-    @property
-    def words(self) -> str:
-        """Why it follows, in words: those of the rules that have some, or else of all."""
-        if isinstance(self.reasons[0], in_chains | cases):
-            return self.reasons[0].words
-        rules = flat(self.reasons)
-        return ", ".join([r.words for r in rules if r.words] or [r.phrases[0] for r in rules])
-
-    @property
-    def alternatives(self) -> list[list[Rule | Group]]:
-        """The reasons by which the equality follows, for each case; none if in chains only."""
-        if isinstance(self.reasons[0], in_chains):
-            return []
-        if isinstance(self.reasons[0], cases):
-            return [list(rules) for rules in self.reasons[0].each]
-        return [[one for one in self.reasons if one not in (gibbs, tangent)]]
-
-    @property
-    def relation(self) -> str:
-        """The sign in front of the line."""
-        return "=" if self.gap is None else r"\geq"
-
-    @property
-    def raised(self) -> Expr:
-        """What equals the line before: the expression, and the gap if there is one."""
-        return self.expression if self.gap is None else self.expression + self.gap
-
-
-def equals(expression: Any, *reasons: Reason) -> Step:
-    """The line before equals this expression, by the rules and by no fewer."""
-    return Step(strict(expression), reasons)
-
-
-def at_least(expression: Any, *reasons: Reason, gap: Expr) -> Step:
-    """The line before is at least this expression; the difference is the gap, never negative."""
-    return Step(strict(expression), reasons, gap)
+__all__ = ["Derivation", "known"]
 
 
 class Derivation:
@@ -220,7 +78,7 @@ class Derivation:
             raise Unproved("a derivation needs a step and a world in which it is checked")
         self._lines = [self.start, *(step.expression for step in steps)]
         for line in [*self._lines, *(step.raised for step in steps)]:
-            _check_form(line, self._worlds)
+            check_form(line, self._worlds)
         for world in self._worlds:
             for before, step in zip(self._lines, steps, strict=False):
                 self._check(world, before, step)
@@ -233,8 +91,8 @@ class Derivation:
                 follows(before, step.raised, meant, self._known, supposed)
         if self._base:
             early = self._first - 1
-            sides = [side.subs(lang.t, early) for side in (self._lines[0], self._lines[-1])]
-            follows(*sides, self._base, known(sides, early))
+            left, right = (s.subs(lang.t, early) for s in (self._lines[0], self._lines[-1]))
+            follows(left, right, self._base, known([left, right], early))
             for world in self._worlds:
                 self._check(world, self.start, Step(self._lines[-1], self._base), early)
 
@@ -288,8 +146,9 @@ class Derivation:
     @property
     def rules(self) -> dict[str, Any]:
         """What stands by rules: how many steps, for which chains, by which, and what does not."""
-        proved = [step.alternatives for step in self.steps if step.alternatives]
-        proved += [[list(self._base)]] if self._base else []
+        steps = [step.alternatives for step in self.steps if step.alternatives]
+        proved = [[flat(rules) for rules in each] for each in steps]
+        proved += [[flat(self._base)]] if self._base else []
         return {
             "steps": sum(bool(step.alternatives) for step in self.steps),
             "claim": _claim(proved) if proved else {},
@@ -346,7 +205,7 @@ class Derivation:
         final, damaged = self.steps[-1].expression, mutant
         if isinstance(mutant, Step):
             final, damaged = self.steps[-1].raised, mutant.raised
-        return _difference([w.twin() for w in self._worlds], final, strict(damaged), self._first)
+        return difference([w.twin() for w in self._worlds], final, strict(damaged), self._first)
 
     def slips(self) -> Slips:
         """Damage every line in every one-slip way.
@@ -363,14 +222,14 @@ class Derivation:
         twins = [world.twin() for world in self._worlds]
         larger = [w for world in self._worlds for w in world.wider()]
         for line, follows_still in self._damaged_parts():
-            wider = [w for w in larger if _difference([w], line, line, self._first) is None]
+            wider = [w for w in larger if difference([w], line, line, self._first) is None]
             for name, damaged in every_slip(line):
-                apart = _difference(twins, line, damaged, self._first)
+                apart = difference(twins, line, damaged, self._first)
                 if apart is not None:
                     refused += 1
                     without_value += apart == INFINITY
                     by_rules += self._refused_by_rules(name, damaged, follows_still)
-                elif _difference(wider, line, damaged, self._first) is not None:
+                elif difference(wider, line, damaged, self._first) is not None:
                     raise Unproved(f"larger worlds alone notice a slip ({name}): {damaged}")
                 else:
                     same.append(f"{name}: {latex(damaged)}")
@@ -409,8 +268,8 @@ class Derivation:
         where = f"in a {world.name}"
         checked = 0
         try:
-            for left, right in _instances((before, step.raised), world.T, self._first, only):
-                for env in world.assignments(_free(left, right)):
+            for left, right in instances((before, step.raised), world.T, self._first, only):
+                for env in world.assignments(free(left, right)):
                     if world.value(left, env) != world.value(right, env):
                         raise Unproved(f"{where}: {before} is not {step.relation} {step.raised}")
                     checked += 1
@@ -425,8 +284,8 @@ class Derivation:
         """A gap whose form says that it is not negative must not be so at points either."""
         for point in range(3):
             twin = world.twin(point)
-            for (one,) in _instances((gap,), world.T, self._first):
-                for env in twin.assignments(_free(one)):
+            for (one,) in instances((gap,), world.T, self._first):
+                for env in twin.assignments(free(one)):
                     if twin.value(one, env).at(point) < -1e-9:
                         raise Unproved(f"in a {world.name}: the gap {gap} is negative")
 
@@ -446,57 +305,21 @@ def _proved_by_rules(one: Rule) -> list[Any]:
     return [shown for shown in proof(one) or () if shown.rules["steps"]]
 
 
-def _difference(worlds: Iterable[World], left: Expr, right: Expr, first: int) -> float | None:
-    """By how much two expressions differ in one of the worlds; None if they agree in all.
-
-    Where the second has no value it is infinitely far, if no world tells a finite difference.
-    """
-    valueless = False
-    for world in worlds:
-        worst = None
-        try:
-            _only_in_indices(right)
-            for a, b in _instances((left, right), world.T, first):
-                for env in world.assignments(_free(a, b)):
-                    x, y = world.value(a, env), world.value(b, env)
-                    if x != y:
-                        worst = max(worst or 0.0, abs(x.at(0) - y.at(0)))
-        except (ValueError, TypeError):
-            valueless = True
-            continue
-        if worst is not None:
-            return worst
-    return INFINITY if valueless else None
-
-
-def _instances(
-    sides: tuple[Expr, ...], T: int, first: int, only: int | None = None
-) -> Iterator[tuple[Expr, ...]]:
-    """The sides in a chain of T steps, for each step t from the first on if t is free in one."""
-    fixed = tuple(side.subs(lang.T, T) for side in sides)
-    if not any(lang.t in side.free_symbols for side in fixed):
-        yield fixed
-        return
-    for t in range(first, T + 1) if only is None else [only]:
-        yield tuple(side.subs(lang.t, t) for side in fixed)
-
-
 def _claim(steps: Iterable[Sequence[Sequence[Rule]]]) -> dict[str, Any]:
     """For which chains some steps hold, given the rules of each, case by case."""
     claim: dict[str, Any] = {"T": "every", "d": "every"}
-    kernels: list[set[str]] = []
+    allowed: list[set[str]] = []
     given: set[str] = set()
     for alternatives in steps:
-        found = []
-        for rules in map(flat, alternatives):
+        for rules in alternatives:
             small = any(one.claim.get("d") == [1] for one in rules)
             if small and not any(one.lifts for one in rules):
                 claim["d"] = [1]
-            found += [_kernels(rules)] if _kernels(rules) else []
             given |= {words for one in rules for words in one.claim.get("given", ())}
-        kernels += [set.union(*found)] if found else []
-    if kernels:
-        claim["kernels"] = sorted(set.intersection(*kernels))
+        found = [own for own in map(kernels, alternatives) if own]
+        allowed += [set.union(*found)] if found else []
+    if allowed:
+        claim["kernels"] = sorted(set.intersection(*allowed))
     return claim | ({"given": sorted(given)} if given else {})
 
 
@@ -534,85 +357,3 @@ def _indices(expr: Expr) -> list[Any]:
     found = {index for state in expr.atoms(lang.State, lang.Span) for index in state.args}
     found |= {rate.args[1] for rate in expr.atoms(lang.Rate)}
     return sorted(found, key=sp.default_sort_key)
-
-
-def _free(*sides: Expr) -> list[Any]:
-    return sorted({state for side in sides for state in lang.free_states(side)}, key=str)
-
-
-def _check_form(line: Expr, worlds: Sequence[World]) -> None:
-    """Refuse a formula that the worlds could not decide, as they have too few T or d.
-
-    Indices are linear in T and t, so chains of two lengths tell any two of them apart; a
-    polynomial in d needs more dimensions than its degree.
-    """
-    _only_in_indices(line)
-    if line.has(lang.T) or lang.t in line.free_symbols:
-        lengths = {world.T for world in worlds}
-        if len(lengths) < 2:
-            raise Unproved(f"{line} depends on T or t, so it needs worlds of more than one T")
-    known = {world.claim["d"] for world in worlds if "d" in world.claim}
-    if _degree(line) >= max(len(known), 1):
-        raise Unproved(f"{line} depends on d, so it needs worlds of more than {len(known)} d")
-
-
-def _only_in_indices(expr: Any) -> None:
-    """Refuse a step that is taken for a number, and limits that are not linear in it."""
-    if expr in (lang.T, lang.t, lang.s, lang.n):
-        raise Unproved(f"the step {expr} may stand in an index or a limit only")
-    if isinstance(expr, lang.Variable | lang.Rate):
-        return
-    parts = expr.args
-    if isinstance(expr, sp.Sum | sp.Product):
-        parts = expr.args[:1]
-        for limit in (limit for limits in expr.limits for limit in limits[1:]):
-            entry.step(limit)
-    for part in parts:
-        _only_in_indices(part)
-
-
-def _degree(expr: Any) -> int:
-    """The degree of an expression in d; what is no polynomial in d is refused."""
-    if expr == lang.d:
-        return 1
-    parts = [_degree(a) for a in expr.args]
-    if isinstance(expr, sp.Mul):
-        return sum(parts)
-    if isinstance(expr, sp.Pow) and expr.exp.is_Integer and expr.exp > 0:
-        return parts[0] * int(expr.exp)
-    if any(parts) and not isinstance(expr, sp.Add | sp.Sum | lang.Int | lang.Expect | sp.Tuple):
-        raise Unproved(f"{expr} is no polynomial in d")
-    return max(parts, default=0)
-
-
-def _never_negative(expr: Expr) -> bool:
-    """Whether the form of an expression says that it is never negative.
-
-    Such are a divergence of two laws, r - 1 - log r with a ratio r of densities, their averages,
-    their sums over steps that run upwards, and sums of such terms.
-    """
-    if isinstance(expr, lang.KL):
-        return True
-    if any(expr == f.args[0] - 1 - f and _is_ratio(f.args[0]) for f in expr.atoms(sp.log)):
-        return True
-    if isinstance(expr, lang.Expect):
-        return _never_negative(expr.args[1])
-    if isinstance(expr, sp.Sum):
-        _, first, last = expr.limits[0]
-        apart = (last - first).subs(lang.T, 1000)
-        return bool(apart.is_number and apart >= -1) and _never_negative(expr.function)
-    if isinstance(expr, lang.Int):
-        factors = sp.Mul.make_args(expr.args[0])
-        return all(isinstance(f, lang.Density) or _never_negative(f) for f in factors)
-    return isinstance(expr, sp.Add) and all(map(_never_negative, expr.args))
-
-
-def _is_ratio(expr: Expr) -> bool:
-    """Whether an expression is a product of densities and positive numbers, or their inverses."""
-    if isinstance(expr, sp.Product):
-        return _is_ratio(expr.function)
-    if isinstance(expr, sp.Pow):
-        return bool(expr.exp.is_Rational) and _is_ratio(expr.base)
-    if isinstance(expr, sp.Mul):
-        return all(map(_is_ratio, expr.args))
-    return isinstance(expr, lang.Density) or bool(expr.is_Rational and expr > 0)

@@ -11,17 +11,7 @@ from collections.abc import Sequence
 import sympy as sp
 from sympy import Expr, Symbol
 
-from dpm_lib.symbolic.derivation import (
-    Derivation,
-    at_least,
-    cases,
-    equals,
-    gibbs,
-    hypothesis,
-    in_chains,
-    known,
-    tangent,
-)
+from dpm_lib.symbolic.derivation import Derivation, known
 from dpm_lib.symbolic.induction import Induction
 from dpm_lib.symbolic.language import (
     KL,
@@ -52,6 +42,15 @@ from dpm_lib.symbolic.language import (
     v,
     x,
 )
+from dpm_lib.symbolic.reasons import (
+    at_least,
+    cases,
+    equals,
+    gibbs,
+    hypothesis,
+    in_chains,
+    tangent,
+)
 from dpm_lib.symbolic.rules import diffusion as k
 from dpm_lib.symbolic.rules import probability as r
 from dpm_lib.symbolic.rules.kernel import Rule, Unproved, algebra, normal, proof, proves
@@ -61,7 +60,7 @@ __all__ = ["proof", "shown"]
 
 y, z = Variable("y"), Variable("y'")
 a, b = Symbol("a", positive=True), Symbol("b", real=True)
-m, variance, spread = Symbol("m", real=True), *sp.symbols("v w", positive=True)
+m, variance, spread = Symbol("m", real=True), Symbol("v", positive=True), Symbol("w", positive=True)
 rate, other = sp.symbols("r f", positive=True)
 CHAINS = [FiniteChain(T=2), FiniteChain(T=3)]
 LINE = [GaussianChain(T=2, free=[a, b, m, variance, spread])]
@@ -310,14 +309,14 @@ def _coordinates() -> list[Derivation]:
     reason = in_chains("one factor, or one term, for each coordinate")
     back, divergence = Kernel(z, y, beta[1]) * pi(y), rate * log(rate / other)
     divergence += (1 - rate) * log((1 - rate) / (1 - other))
-    cases = [
+    pairs: list[tuple[Expr, Expr, Sequence[World]]] = [
         (Kernel(y, z, beta[1]) * pi(z), back, [*PLANE, *BITS]),
         (log(Int(Normal(y, a * z, spread), z)), -d * log(a), PLANE),
         (Entropy(q(x[1] | x[0])), d / 2 * log(2 * sp.pi * sp.E * beta[1]), PLANE),
         (KL(Bern(y, rate), Bern(y, other)), d * divergence, BITS),
         (Expect(q(x[0]), Square(x[0])), d * m_2, PLANE),
     ]  # fmt: skip
-    return [Derivation(one, equals(two, reason), worlds=worlds) for one, two, worlds in cases]
+    return [Derivation(one, equals(two, reason), worlds=worlds) for one, two, worlds in pairs]
 
 
 @proves(tangent)

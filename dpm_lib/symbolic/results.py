@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from dpm_lib.symbolic.derivation import Derivation, cases, equals, hypothesis
+from dpm_lib.symbolic.derivation import Derivation
 from dpm_lib.symbolic.language import (
     KL,
     Bern,
@@ -40,6 +40,7 @@ from dpm_lib.symbolic.language import (
     v,
     x,
 )
+from dpm_lib.symbolic.reasons import cases, equals, hypothesis
 from dpm_lib.symbolic.rules import diffusion as k
 from dpm_lib.symbolic.rules import probability as r
 from dpm_lib.symbolic.rules.kernel import Rule

@@ -28,7 +28,7 @@ from dpm_lib.symbolic.language import (
 )
 from dpm_lib.symbolic.rules import ring
 from dpm_lib.symbolic.rules.kernel import CALCULUS, LAW, RESULT, UNFOLD, rule
-from dpm_lib.symbolic.rules.probability import as_average, positive
+from dpm_lib.symbolic.rules.probability import positive, read_average
 from dpm_lib.symbolic.rules.steps import Steps, free
 
 # fmt: off
@@ -123,8 +123,8 @@ def rates(e: Expr) -> list[Expr] | None:
         elif sp.S.Zero in variances:
             bar = lang.alpha_bar[k]
             e = e.xreplace({lang.v[k]: bar * lang.v[0] + 1 - bar})
-    known = {lang.alpha_bar[0]: sp.S.One, lang.alpha_bar[1]: lang.alpha[1]}
-    signal = {r: 1 - Rate(sp.Symbol(r.args[0].name.replace("beta", "alpha")), r.args[1])
+    known: dict[Expr, Expr] = {lang.alpha_bar[0]: sp.S.One, lang.alpha_bar[1]: lang.alpha[1]}
+    signal = {r: sp.S.One - Rate(sp.Symbol(r.args[0].name.replace("beta", "alpha")), r.args[1])
               for r in found if r.args[0].name.endswith("beta")}  # fmt: skip
     e = e.xreplace({r: one.xreplace(known) for r, one in signal.items()} | known)
     bars = {r.args[1] for r in e.atoms(Rate) if r.args[0].name == r"\bar\alpha"}
@@ -362,7 +362,7 @@ def _is_term(a: Expr) -> bool:
     if isinstance(a, sp.log):
         return _shape(a.args[0]) == "factors"
     if isinstance(a, Int):
-        a = as_average.rewrite(a, Steps()) or a
+        a = read_average(a) or a
     if isinstance(a, Expect):
         return _shape(a.args[1]) == "terms" and _is_forward(a.args[0])
     if isinstance(a, lang.KL):

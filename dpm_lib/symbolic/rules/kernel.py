@@ -24,8 +24,25 @@ from dpm_lib.symbolic.rules.steps import Steps, density, joined, substituted
 
 # fmt: off
 __all__ = [
-    "CALCULUS", "LAW", "LAWS", "RESULT", "UNFOLD", "Rule", "Unproved", "algebra", "canonical",
-    "flat", "follows", "fresh", "left_over", "normal", "proof", "proves", "rule",
+    "CALCULUS",
+    "LAW",
+    "LAWS",
+    "RESULT",
+    "UNFOLD",
+    "Group",
+    "Rule",
+    "Unproved",
+    "algebra",
+    "canonical",
+    "flat",
+    "follows",
+    "fresh",
+    "kernels",
+    "left_over",
+    "normal",
+    "proof",
+    "proves",
+    "rule",
 ]
 # fmt: on
 
@@ -80,6 +97,10 @@ class Rule:
         if words not in self.phrases:
             raise ValueError(f"words must be of {self.name}: {self.phrases}, got {words!r}")
         return replace(self, words=words)
+
+
+Group = tuple[Rule, ...]
+"""Rules that go together: in a step that names the group one of them must be needed."""
 
 
 def rule(
@@ -167,16 +188,22 @@ def _parted(
             yield normal(part, rules, steps)
 
 
-def flat(reasons: Iterable[Rule | tuple[Rule, ...]]) -> list[Rule]:
+def flat(reasons: Iterable[Rule | Group]) -> list[Rule]:
     """The rules of some reasons, each of which is a rule or a group of rules."""
     groups = [one if isinstance(one, tuple) else (one,) for one in reasons]
     return list(dict.fromkeys(rule for group in groups for rule in group))
 
 
+def kernels(rules: Iterable[Rule]) -> set[str]:
+    """For which kernels all of these rules hold; nothing if none of them says."""
+    said = [set(one.claim["kernels"]) for one in rules if "kernels" in one.claim]
+    return set.intersection(*said) if said else set()
+
+
 def follows(
     left: Expr,
     right: Expr,
-    reasons: Sequence[Rule | tuple[Rule, ...]],
+    reasons: Sequence[Rule | Group],
     steps: Steps,
     supposed: Sequence[Rule] = (),
 ) -> None:
@@ -210,7 +237,7 @@ def follows(
             raise Unproved(f"{left} = {right}: {name} is not needed")
 
 
-def _alone(spare: Rule | tuple[Rule, ...], others: Sequence[Rule]) -> bool:
+def _alone(spare: Rule | Group, others: Sequence[Rule]) -> bool:
     """Whether a reason says what nothing else says: that there is no other, or for which d."""
     if isinstance(spare, tuple):
         return False
@@ -327,8 +354,8 @@ def fresh(steps: Steps) -> Any:
 def canonical(expr: Any, depth: int = 0) -> Any:
     """Bound steps start at 0 and are named by depth; states stand in one order."""
     if isinstance(expr, lang.Density):
-        sides = ([canonical(u) for u in side] for side in (expr.targets, expr.given))
-        return density(expr.law, *sides, runs=True)
+        targets, given = ([canonical(u) for u in side] for side in (expr.targets, expr.given))
+        return density(expr.law, targets, given, runs=True)
     if isinstance(expr, lang.State | lang.Span):
         return expr.func(*map(sp.expand, expr.args))
     if isinstance(expr, lang.Rate):

@@ -6,7 +6,7 @@ where they divide, averages to exist.
 
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import product
+from itertools import permutations, product
 from typing import Any
 
 import sympy as sp
@@ -62,6 +62,11 @@ def average(e: Expr, steps: Steps) -> Expr | None:
 @rule("read as an average", layer=UNFOLD)
 def as_average(e: Expr, steps: Steps) -> Expr | None:
     """The integral of density times body, over the states of the density, is an average."""
+    return read_average(e)
+
+
+def read_average(e: Expr) -> Expr | None:
+    """An integral of density times body as an average, if it is one."""
     if not isinstance(e, Int):
         return None
     gone = set(e.args[1])
@@ -181,14 +186,13 @@ def chapman_kolmogorov(e: Expr, steps: Steps) -> Expr | None:
         outer, (inner, body) = e.args[0], e.args[1].args
         if free(body) & set(lang.targets(outer)):
             return None
-        joined = _through(outer, inner, steps)
-        return Expect(joined, body) if joined is not None else None
+        law = _through(outer, inner, steps)
+        return Expect(law, body) if law is not None else None
     if isinstance(e, Int) and len(e.args[1]) == 1:
-        factors = e.args[0].args if e.args[0].is_Mul else ()
-        if len(factors) == 2:
-            for outer, inner in (factors, factors[::-1]):
-                if isinstance(outer, Density) and tuple(outer.targets) == tuple(e.args[1]):
-                    return _through(outer, inner, steps)
+        factors = sp.Mul.make_args(e.args[0])
+        for outer, inner in permutations(factors) if len(factors) == 2 else ():
+            if isinstance(outer, Density) and tuple(outer.targets) == tuple(e.args[1]):
+                return _through(outer, inner, steps)
     return None
 
 
