@@ -29,7 +29,7 @@ from dpm_lib.symbolic.rules.kernel import (
     canonical,
     flat,
     follows,
-    kernels,
+    kernels_of,
     left_over,
     proof,
     proves,
@@ -316,7 +316,7 @@ def _claim(steps: Iterable[Sequence[Sequence[Rule]]]) -> dict[str, Any]:
             if small and not any(one.lifts for one in rules):
                 claim["d"] = [1]
             given |= {words for one in rules for words in one.claim.get("given", ())}
-        found = [own for own in map(kernels, alternatives) if own]
+        found = [own for own in map(kernels_of, alternatives) if own]
         allowed += [set.union(*found)] if found else []
     if allowed:
         claim["kernels"] = sorted(set.intersection(*allowed))

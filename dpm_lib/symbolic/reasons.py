@@ -13,7 +13,7 @@ from sympy import Expr
 
 from dpm_lib.symbolic import language as lang
 from dpm_lib.symbolic.entry import strict
-from dpm_lib.symbolic.rules.kernel import RESULT, Group, Rule, Unproved, flat, kernels
+from dpm_lib.symbolic.rules.kernel import RESULT, Group, Rule, Unproved, flat, kernels_of
 
 __all__ = [
     "Step", "at_least", "cases", "equals", "gibbs", "hypothesis", "in_chains", "tangent",
@@ -62,7 +62,7 @@ class cases:
 
     def __init__(self, *each: Sequence[Rule | Group]) -> None:
         self.each = tuple(map(tuple, each))
-        own = [kernels(flat(rules)) for rules in each]
+        own = [kernels_of(flat(rules)) for rules in each]
         if len(each) < 2 or not all(own) or len(set.union(*own)) < sum(map(len, own)):
             raise TypeError(f"each case must be the rules of another kernel, got {each}")
 

@@ -37,7 +37,7 @@ __all__ = [
     "flat",
     "follows",
     "fresh",
-    "kernels",
+    "kernels_of",
     "left_over",
     "normal",
     "proof",
@@ -194,7 +194,7 @@ def flat(reasons: Iterable[Rule | Group]) -> list[Rule]:
     return list(dict.fromkeys(rule for group in groups for rule in group))
 
 
-def kernels(rules: Iterable[Rule]) -> set[str]:
+def kernels_of(rules: Iterable[Rule]) -> set[str]:
     """For which kernels all of these rules hold; nothing if none of them says."""
     said = [set(one.claim["kernels"]) for one in rules if "kernels" in one.claim]
     return set.intersection(*said) if said else set()

@@ -1,0 +1,153 @@
+"""Integrals, averages, divergences and entropies, and the states that an expression depends on."""
+
+from functools import lru_cache
+from typing import Any
+
+import sympy as sp
+from sympy import Expr, Tuple
+
+from dpm_lib.symbolic.entry import log, strict
+from dpm_lib.symbolic.language.laws import Density, bar, targets
+from dpm_lib.symbolic.language.states import Node, Span, Variable
+
+__all__ = ["KL", "Entropy", "Expect", "Int", "Square", "free_states", "h", "repeated"]
+
+
+class Int(Node):
+    """An integral over states (for bits, a sum over their values)."""
+
+    is_positive = None
+    is_real = True
+
+    def __new__(cls, body: Any, *states: Any) -> "Int":
+        """Integrate the body over the states."""
+        group = states[0] if isinstance(states[0], Tuple) else Tuple(*map(strict, states))
+        if not all(isinstance(u, Variable) for u in group):
+            raise TypeError(f"integrals run over states, got {group}")
+        return Expr.__new__(cls, strict(body), group)
+
+    def _latex(self, printer: Any) -> str:
+        measure = r"\,".join("d" + printer.doprint(u) for u in self.args[1])
+        return f"\\int {measure}\\;{printer.bracketed(self.args[0])}"
+
+
+class Expect(Node):
+    """The expectation of the body under a density."""
+
+    is_positive = None
+    is_real = True
+
+    def __new__(cls, density: Any, body: Any) -> "Expect":
+        """Average the body over the states before the bar of the density."""
+        targets(density)
+        return Expr.__new__(cls, density, strict(body))
+
+    def definition(self) -> Expr:
+        """The integral that it abbreviates."""
+        density, body = self.args
+        return Int(density * body, *targets(density))
+
+    def _latex(self, printer: Any) -> str:
+        density, body = (printer.doprint(a) for a in self.args)
+        return f"E_{{{density}}}\\Big[{body}\\Big]"
+
+
+class KL(Node):
+    """The Kullback-Leibler divergence of two densities of the same state."""
+
+    is_positive = None
+    is_nonnegative = True
+
+    def __new__(cls, first: Any, second: Any) -> "KL":
+        """Compare two laws of the same states."""
+        if set(targets(first)) != set(targets(second)):
+            raise ValueError(f"both laws must be of the same states, got {first} and {second}")
+        return Expr.__new__(cls, first, second)
+
+    def definition(self) -> Expr:
+        """The integral that it abbreviates."""
+        first, second = self.args
+        return Int(first * log(first / second), *targets(first))
+
+    def _latex(self, printer: Any) -> str:
+        first, second = (printer.doprint(a) for a in self.args)
+        return f"D_{{KL}}\\big({first}\\,\\Vert\\,{second}\\big)"
+
+
+class Entropy(Node):
+    """The entropy of a density, averaged over what stands after its bar."""
+
+    is_positive = None
+    is_real = True
+
+    def __new__(cls, density: Density) -> "Entropy":
+        """Take the entropy of a density of a chain."""
+        if not isinstance(density, Density):
+            raise TypeError(f"an entropy is one of a density of a chain, got {density}")
+        return Expr.__new__(cls, density)
+
+    def definition(self) -> Expr:
+        """The integral that it abbreviates."""
+        density = self.args[0]
+        joint = Density(density.args[0], Tuple(*density.targets, *density.given), Tuple())
+        return -Int(joint * log(density), *joint.targets)
+
+    def _latex(self, printer: Any) -> str:
+        density = self.args[0]
+        return f"H_{density.law}({bar(density, printer).replace('x', 'X')})"
+
+
+class Square(Node):
+    """The squared length of a state."""
+
+    def _latex(self, printer: Any) -> str:
+        return f"\\Vert {printer.doprint(self.args[0])}\\Vert^2"
+
+
+class h(Node):
+    """The entropy of one bit that is 1 with the given probability."""
+
+    def definition(self) -> Expr:
+        """The two terms that it abbreviates."""
+        r = self.args[0]
+        return -r * log(r) - (1 - r) * log(1 - r)
+
+    def _latex(self, printer: Any) -> str:
+        return f"h({printer.doprint(self.args[0])})"
+
+
+def repeated(expr: sp.Sum | sp.Product) -> list[Expr]:
+    """The terms of a sum (the factors of a product) over steps, once both ends are numbers.
+
+    Raises:
+        ValueError: it runs over more than one index, its ends are no whole numbers, or it runs
+            downwards, which SymPy would read as a sum with a minus.
+    """
+    if len(expr.limits) != 1 or len(expr.limits[0]) != 3:
+        raise ValueError(f"a sum runs over one step from its first to its last, got {expr}")
+    index, first, last = expr.limits[0]
+    if not (first.is_Integer and last.is_Integer and last >= first - 1):
+        raise ValueError(f"a sum runs upwards between whole numbers, got {first} to {last}")
+    return [expr.function.subs(index, k) for k in range(int(first), int(last) + 1)]
+
+
+@lru_cache(maxsize=100_000)
+def free_states(expr: Any) -> frozenset[Variable]:
+    """The states that an expression depends on (those that no integral or entropy binds)."""
+    if isinstance(expr, Entropy):
+        return frozenset()
+    if isinstance(expr, Span):
+        return frozenset(expr.states())
+    if isinstance(expr, Variable):
+        return frozenset({expr})
+    if isinstance(expr, sp.Sum | sp.Product):
+        return _union(repeated(expr))
+    if isinstance(expr, Int):
+        return free_states(expr.args[0]) - _union(expr.args[1])
+    if isinstance(expr, Expect | KL):
+        return _union(expr.args) - _union(targets(expr.args[0]))
+    return _union(expr.args)
+
+
+def _union(expressions: Any) -> frozenset[Variable]:
+    return frozenset(state for one in expressions for state in free_states(one))
