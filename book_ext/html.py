@@ -138,6 +138,7 @@ def slips_html(slips: Entry) -> str:
     text = f"{slips['refused']} of {plural(slips['refused'], 'slip')} of one symbol, by machine"
     if slips["without_value"]:
         text += f" ({slips['without_value']} of them say nothing in these chains)"
+    text += f", {slips['by_rules']} by the rules alone"
     if not slips["equal"]:
         return text
     found = [entry.partition(": ") for entry in slips["equal"]]

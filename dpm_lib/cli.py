@@ -51,9 +51,9 @@ def show_slips() -> None:
     lines = []
     for key, proof in proofs.items():
         slips, claim = proof["slips"], in_words(proof["claim"])
-        counts = (slips["refused"], slips["without_value"], len(slips["equal"]))
+        counts = (slips["refused"], slips["by_rules"], slips["without_value"], len(slips["equal"]))
         lines.append((key, *map(str, counts), claim))
-    typer.echo(_table(("id", "refused", "without value", "equal", "proved for"), lines))
+    typer.echo(_table(("id", "refused", "by rules", "without value", "equal", "proved for"), lines))
 
 
 @app.command()

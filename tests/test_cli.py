@@ -59,14 +59,15 @@ def test_check_names_the_gaps(monkeypatch, tmp_path):
 
 def test_slips_are_counted_for_each_proof(monkeypatch):
     """One line for each proof: how many damages were refused, how many are equal, for what."""
-    slips, claim = {"refused": 17, "without_value": 2, "equal": ["x"]}, {"T": [2, 3], "d": [1]}
+    slips = {"refused": 17, "without_value": 2, "by_rules": 15, "equal": ["x"]}
+    claim = {"T": [2, 3], "d": [1]}
     entry = {"id": "edge-step", "proof": {"slips": slips, "claim": claim}}
     monkeypatch.setattr(ledger, "entries", lambda: [entry, {"id": "edge-term", "proof": None}])
     result = CliRunner().invoke(app, ["slips"])
     assert result.exit_code == 0, result.output
     assert [re.split("  +", line) for line in result.stdout.splitlines()] == [
-        ["id", "refused", "without value", "equal", "proved for"],
-        ["edge-step", "17", "2", "1", "T = 2, 3; d = 1"],
+        ["id", "refused", "by rules", "without value", "equal", "proved for"],
+        ["edge-step", "17", "15", "2", "1", "T = 2, 3; d = 1"],
     ]
 
 

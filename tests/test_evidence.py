@@ -18,9 +18,13 @@ from dpm_lib.symbolic import (
     Product,
     T,
     Unproved,
+    alpha_bar,
     beta,
+    by,
     equals,
+    in_chains,
     q,
+    results,
     sqrt,
     t,
     x,
@@ -29,16 +33,15 @@ from dpm_lib.symbolic import (
 RULES = {
     "steps": 1,
     "claim": {"T": "every", "d": "every", "kernels": ["Gaussian"]},
-    "names": ["the kernel"],
+    "names": ["the chain moves by the kernel", "Gaussian kernel"],
     "chains_only": [],
 }
 
 
 @pytest.fixture(autouse=True)
 def ledger_folder(tmp_path, monkeypatch):
-    """Every test writes to a ledger of its own; a derivation's one step follows by rules."""
+    """Every test writes to a ledger of its own."""
     monkeypatch.setenv("DPM_EVIDENCE", str(tmp_path / "evidence"))
-    monkeypatch.setattr(Derivation, "rules", RULES)
     return tmp_path / "evidence"
 
 
@@ -65,7 +68,7 @@ DAMAGED = {"damaged": Normal(x[t], (1 - beta[t]) * x[t - 1], beta[t])}
 def proved(*lengths):
     """A short derivation: one step of the Gaussian kernel."""
     worlds = [GaussianChain(T) for T in lengths or (2, 3)]
-    return Derivation(q(x[t] | x[t - 1]), equals(STEP, "by kernel"), worlds=worlds)
+    return Derivation(q(x[t] | x[t - 1]), equals(STEP, by.step, by.gaussian_kernel), worlds=worlds)
 
 
 # check
@@ -225,7 +228,7 @@ def test_only_derivations_are_proofs(ledger_folder):
             return "1 = 2"
 
     worlds = [GaussianChain(2), GaussianChain(3)]
-    heir = Heir(q(x[t] | x[t - 1]), equals(STEP, "by kernel"), worlds=worlds)
+    heir = Heir(q(x[t] | x[t - 1]), equals(STEP, by.step, by.gaussian_kernel), worlds=worlds)
     for other in (Impostor(), heir):
         with pytest.raises(TypeError, match=r"derivation must be a Derivation"):
             prove("forward-marginal", other, mutants=DAMAGED)
@@ -247,9 +250,14 @@ def test_a_proof_needs_mutants_that_differ():
 
 def test_a_proof_takes_its_rules_and_its_statement_from_the_derivation(monkeypatch):
     """Both legs stand in the row, with what is proved and what it uses."""
-    monkeypatch.setattr(Derivation, "rests_on", ("a=b",))
-    row = prove("forward-marginal", proved(), mutants=DAMAGED)
-    assert (row.rules, row.statement, row.rests_on) == (RULES, proved().statement, ["a=b"])
+    law = Normal(x[t], sqrt(alpha_bar[t]) * x[0], 1 - alpha_bar[t])
+    worlds = [GaussianChain(T=2), GaussianChain(T=3)]
+    assert prove("forward-marginal", proved(), mutants=DAMAGED).rules == RULES
+    heir = Derivation(q(x[t] | x[0]), equals(law, by.forward_marginal), worlds=worlds)
+    row = prove("forward-marginal", heir, mutants={"no root": law**2})
+    used = results.forward_marginal.proof()
+    assert (row.statement, row.rests_on) == (heir.statement, [used.statement])
+    assert (row.rules["steps"], row.rules["names"]) == (1, ["forward marginal"])
     assert row.statement
     assert row in rows()
     check = _check()
@@ -259,7 +267,7 @@ def test_a_proof_takes_its_rules_and_its_statement_from_the_derivation(monkeypat
 def test_a_slip_that_survives_is_no_proof(ledger_folder):
     """When a damage made by machine is not refused, nothing is written."""
     steps = Product(q(x[t] | x[t - 1]), (t, 1, T))
-    even = Derivation(steps, equals(q(x[1:T] | x[0]), "Markov"), worlds=EVEN)
+    even = Derivation(steps, equals(q(x[1:T] | x[0]), in_chains("Markov")), worlds=EVEN)
     with pytest.raises(Unproved, match="larger worlds alone notice a slip"):
         prove("forward-steps", even, mutants={"no start": q(x[1:T])})
     assert not ledger_folder.exists()

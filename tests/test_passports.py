@@ -20,7 +20,7 @@ ENTRY = {
     "proof": {
         "worlds": ["Gaussian chain"], "steps": 5,
         "claim": {"T": [2, 3], "d": [1, 2], "kernels": ["Gaussian"]},
-        "slips": {"refused": 40, "without_value": 3, "equal": ["sign: a < b"]},
+        "slips": {"refused": 40, "without_value": 3, "by_rules": 38, "equal": ["sign: a < b"]},
         "rules": {
             "steps": 4, "claim": {"T": "every", "d": "every", "kernels": ["Gaussian"]},
             "names": ["product rule", "Markov <property>"], "chains_only": ["a < b"],

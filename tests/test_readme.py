@@ -4,14 +4,13 @@ import re
 
 import pytest
 import test_layout
-from test_evidence import DAMAGED, RULES, proved
+from test_evidence import DAMAGED, proved
 from test_evidence import _check as check_by_test
 
 from book_ext import house
 from dpm_lib.evidence import checks, equations, ledger, provenance, row, usage
 from dpm_lib.evidence.checks import prove
 from dpm_lib.evidence.equations import Equation
-from dpm_lib.symbolic import Derivation
 
 
 def test_first_program_runs(capsys):
@@ -49,7 +48,6 @@ def faults(tmp_path, monkeypatch):
         for folder in ("book", "evidence"):
             (tmp_path / folder).mkdir(exist_ok=True)
         monkeypatch.setenv("DPM_EVIDENCE", str(tmp_path / "evidence"))
-        monkeypatch.setattr(Derivation, "rules", RULES)
         monkeypatch.setattr(house, "BOOK", tmp_path / "book")
         monkeypatch.setattr(provenance, "BOOK", tmp_path / "book")
         page = "".join(PAGE[step] for step in steps if step in PAGE)

@@ -40,6 +40,7 @@ def rules(**changes):
     return {"rules": RULES | changes}
 
 
+NO_SLIP = {"refused": 0, "without_value": 0, "by_rules": 0, "equal": []}
 FORGERIES = [
     (CHECK, {"error": 1e9}, "error must be between 0 and the tolerance"),
     (CHECK, {"error": -1.0}, "error must be between 0"),
@@ -67,7 +68,8 @@ FORGERIES = [
     (PROOF, {"claim": {"T": [3, 2]}}, "claim must say"),
     (PROOF, {"claim": {"planets": [9]}}, "claim must say"),
     (PROOF, {"slips": {}}, "slips must count"),
-    (PROOF, {"slips": {"refused": 0, "without_value": 0, "equal": []}}, "slips must count"),
+    (PROOF, {"slips": NO_SLIP}, "slips must count"),
+    (PROOF, {"slips": NO_SLIP | {"refused": 2, "by_rules": 3}}, "slips must count"),
     (PROOF, {"tolerance": 1.0}, "a proof must be exact"),
     (PROOF, {"rules": {}}, "rules must hold steps, claim, names and chains_only"),
     (PROOF, {"rules": []}, "rules must be of type"),
@@ -96,6 +98,9 @@ FORGERIES = [
     (PROOF, {"rests_on": ["a=b", "a=b"]}, "rests_on must hold statements, each once"),
     (PROOF, {"statement": "a=b", "rests_on": ["a=b"]}, "must not rest on its own statement"),
 ]
+
+
+NO_SLIP = {"refused": 0, "without_value": 0, "by_rules": 0, "equal": []}
 
 
 @pytest.mark.parametrize(("n", "changes", "match"), FORGERIES)

@@ -30,7 +30,9 @@ from dpm_lib.symbolic import (
     Unproved,
     alpha_bar,
     at_least,
+    by,
     equals,
+    in_chains,
     log,
     m_2,
     p,
@@ -41,6 +43,7 @@ from dpm_lib.symbolic import (
 )  # fmt: skip
 from dpm_lib.symbolic.algebra import Exact, Gaussian, Number, Outside, Polynomial
 
+CLAIMED = in_chains("it is claimed")
 STEPS = p(x[t - 1] | x[t]) / q(x[t] | x[t - 1])
 
 
@@ -219,7 +222,7 @@ def test_a_wrong_sign_is_refused_in_the_gaussian_world():
     """A formula and its negative differ, whether or not their constants have the same form."""
     world = GaussianChain(T=1)
     with pytest.raises(Unproved):
-        Derivation(alpha_bar[1], equals(-alpha_bar[1], "the sign"), worlds=[world])
+        Derivation(alpha_bar[1], equals(-alpha_bar[1], CLAIMED), worlds=[world])
     moment, root = world.value(m_2, {}), world.value(sqrt(m_2), {})
     cube, other = root * root * root, moment * root
     assert cube.constant != other.constant
@@ -230,18 +233,20 @@ def test_a_wrong_sign_is_refused_in_the_gaussian_world():
 def test_a_wrong_step_is_unproved():
     """A derivation with one damaged step cannot be made."""
     right = q(x[0]) * Product(q(x[t] | x[t - 1]), (t, 1, T))
-    Derivation(q(x[0:T]), equals(right, "Markov"), worlds=[FiniteChain(2), FiniteChain(3)])
+    Derivation(q(x[0:T]), equals(right, CLAIMED), worlds=[FiniteChain(2), FiniteChain(3)])
     with pytest.raises(Unproved, match="finite chain"):
         Derivation(
-            q(x[0:T]), equals(right / q(x[0]), "wrong"), worlds=[FiniteChain(2), FiniteChain(3)]
+            q(x[0:T]),
+            equals(right / q(x[0]), CLAIMED),
+            worlds=[FiniteChain(2), FiniteChain(3)],
         )
 
 
 def test_a_step_that_needs_the_markov_property_fails_without_it():
     """q(x2 | x1) = q(x2 | x1, x0) holds in a chain, p(x1 | x2) = p(x1 | x2, x0) does not."""
-    Derivation(q(x[2] | x[1]), equals(q(x[2] | (x[1], x[0])), "Markov"), worlds=[FiniteChain(3)])
+    Derivation(q(x[2] | x[1]), equals(q(x[2] | (x[1], x[0])), CLAIMED), worlds=[FiniteChain(3)])
     with pytest.raises(Unproved):
-        Derivation(p(x[1] | x[2]), equals(p(x[1] | (x[2], x[0])), "no"), worlds=[FiniteChain(3)])
+        Derivation(p(x[1] | x[2]), equals(p(x[1] | (x[2], x[0])), CLAIMED), worlds=[FiniteChain(3)])
 
 
 def test_an_inequality_needs_its_true_gap():
@@ -250,20 +255,22 @@ def test_an_inequality_needs_its_true_gap():
     L = Int(q(x[0]) * log(p(x[0])), x[0])
     gap = Int(q(x[0]) * KL(q(x[1:T] | x[0]), p(x[1:T] | x[0])), x[0])
     worlds = [FiniteChain(1), FiniteChain(2)]
-    Derivation(L, at_least(K, "Jensen", gap=gap), worlds=worlds)
+    Derivation(L, at_least(K, CLAIMED, by.gibbs, gap=gap), worlds=worlds)
     with pytest.raises(Unproved):
-        Derivation(L, at_least(K, "Jensen", gap=2 * gap), worlds=worlds)
+        Derivation(L, at_least(K, CLAIMED, by.gibbs, gap=2 * gap), worlds=worlds)
     with pytest.raises(Unproved, match="not a KL divergence"):
-        at_least(K, "Jensen", gap=L)
+        at_least(K, by.gibbs, gap=L)
     with pytest.raises(Unproved, match="not a KL divergence"):
-        at_least(K, "Jensen", gap=-gap)
+        at_least(K, by.gibbs, gap=-gap)
 
 
 def test_a_mutant_equal_in_every_world_is_not_refused():
     """refuses() gives None for the proved formula itself and a size for a damaged one."""
     right = Normal(x[t], sqrt(alpha_bar[t]) * x[0], 1 - alpha_bar[t])
     proved = Derivation(
-        q(x[t] | x[0]), equals(right, "square"), worlds=[GaussianChain(1), GaussianChain(2)]
+        q(x[t] | x[0]),
+        equals(right, CLAIMED),
+        worlds=[GaussianChain(1), GaussianChain(2)],
     )
     assert proved.refuses(right) is None
     assert proved.refuses(Normal(x[t], alpha_bar[t] * x[0], 1 - alpha_bar[t])) > 1e-3
@@ -273,12 +280,12 @@ def test_induction_needs_base_and_step():
     """A sum with a wrong constant fails at the base, one with a wrong slope in the step."""
     n = Symbol("n", integer=True, positive=True)
     k = Symbol("k", integer=True, positive=True)
-    proof = Induction(Sum(2 * k - 1, (k, 1, n)), n**2, "odd numbers")
+    proof = Induction(Sum(2 * k - 1, (k, 1, n)), n**2)
     assert proof.refuses(n**2 + 1) > 0
     assert proof.refuses(n**2 + n - 1) > 0
     assert proof.refuses((n + 1) ** 2 - 2 * n - 1) is None
     with pytest.raises(Unproved):
-        Induction(Sum(2 * k - 1, (k, 1, n)), n**2 + n, "wrong")
+        Induction(Sum(2 * k - 1, (k, 1, n)), n**2 + n)
 
 
 @settings(deadline=None, max_examples=20)
@@ -288,11 +295,11 @@ def test_marginal_holds_for_every_length_and_dimension(length, dimension):
     signal = alpha_bar[T]
     Derivation(
         q(x[T] | x[0]),
-        equals(Normal(x[T], sqrt(signal) * x[0], 1 - signal), "Gaussian"),
+        equals(Normal(x[T], sqrt(signal) * x[0], 1 - signal), CLAIMED),
         worlds=[GaussianChain(length, dimension), GaussianChain(length % 3 + 1)],
     )
     Derivation(
         q(x[T] | x[0]),
-        equals(Bern(x[T], signal * x[0] + sym.rho * (1 - signal)), "bits"),
+        equals(Bern(x[T], signal * x[0] + sym.rho * (1 - signal)), CLAIMED),
         worlds=[BinomialChain(length, min(dimension, 4 - length)), BinomialChain(length % 3 + 1)],
     )

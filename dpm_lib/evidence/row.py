@@ -35,7 +35,7 @@ class Row:
         worlds: of a proof, where each line was checked.
         claim: of a proof, for which ``T``, ``d``, ``states`` and ``kernels``, ``given`` what.
         slips: of a proof, how many one-slip damages were ``refused``, how many of these were
-            ``without_value``, and which are ``equal``.
+            ``without_value``, how many the rules alone refuse, ``by_rules``, which are ``equal``.
         rules: of a proof, how many ``steps`` follow by rules, for which chains (``claim``), the
             ``names`` of the rules, and the words of the steps that hold in ``chains_only``.
         statement: of a proof, what it proves, in LaTeX.
@@ -236,14 +236,13 @@ def _is_rules(rules: dict[str, Any]) -> bool:
 
 
 def _is_slips(slips: dict[str, Any]) -> bool:
-    refused, senseless = slips.get("refused"), slips.get("without_value")
+    counts: list[Any] = [slips.get(key) for key in ("refused", "without_value", "by_rules")]
     equal = slips.get("equal")
     return (
-        set(slips) == {"refused", "without_value", "equal"}
-        and isinstance(refused, int)
-        and _has_type(refused, int)
-        and isinstance(senseless, int)
-        and 0 <= senseless < refused
+        set(slips) == {"refused", "without_value", "by_rules", "equal"}
+        and all(_has_type(count, int) for count in counts)
+        and 0 <= counts[1] < counts[0]
+        and 0 <= counts[2] <= counts[0]
         and isinstance(equal, list)
         and all(isinstance(formula, str) for formula in equal)
     )

@@ -72,8 +72,12 @@ Reason = Rule | Group | in_chains | cases
 
 def _are_rules(reasons: Sequence[Any]) -> bool:
     """Whether all reasons are rules or groups of rules, each named once."""
-    parts = [part for one in reasons for part in (one if isinstance(one, tuple) else (one,))]
+    parts = [part for one in reasons for part in _parts(one)]
     return all(isinstance(p, Rule) for p in parts) and len(set(parts)) == len(parts)
+
+
+def _parts(reason: Any) -> tuple[Any, ...]:
+    return reason if isinstance(reason, tuple) else (reason,)
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,8 @@ class Step:
 
     def __post_init__(self) -> None:
         strict(self.expression)
-        alone = len(self.reasons) == 1 and isinstance(self.reasons[0], in_chains | cases)
-        if not alone and not (self.reasons and _are_rules(self.reasons)):
+        whole = len(self._reasons) == 1 and isinstance(self._reasons[0], in_chains | cases)
+        if not self.reasons or not (whole or _are_rules(self.reasons)):
             raise TypeError(
                 f"reasons must be rules, cases of rules or in_chains(words), got {self.reasons}"
             )
@@ -104,25 +108,25 @@ class Step:
             raise Unproved(f"{self.words} is not why the gap {gap} is never negative")
 
     @property
+    def _reasons(self) -> list[Reason]:
+        """Why the line before equals this one and its gap."""
+        return [one for one in self.reasons if one not in (gibbs, tangent)]
+
+    @property
     def words(self) -> str:
         """Why it follows, in words: those of the rules that have some, or else of all."""
-        if isinstance(self.reasons[0], in_chains | cases):
-            return self.reasons[0].words
-        rules = flat(self._rules)
-        return ", ".join([r.words for r in rules if r.words] or [r.phrases[0] for r in rules])
+        parts = [part for one in self.reasons for part in _parts(one)]
+        return ", ".join([p.words for p in parts if p.words] or [p.phrases[0] for p in parts])
 
     @property
     def alternatives(self) -> list[list[Rule | Group]]:
         """The reasons by which the equality follows, for each case; none if in chains only."""
-        if isinstance(self.reasons[0], in_chains):
-            return []
-        if isinstance(self.reasons[0], cases):
-            return [list(rules) for rules in self.reasons[0].each]
-        return [[one for one in self._rules if one not in (gibbs, tangent)]]
-
-    @property
-    def _rules(self) -> list[Rule | Group]:
-        return [one for one in self.reasons if isinstance(one, Rule | tuple)]
+        for one in self._reasons:
+            if isinstance(one, cases):
+                return [list(rules) for rules in one.each]
+            if isinstance(one, in_chains):
+                return []
+        return [[one for one in self._reasons if isinstance(one, Rule | tuple)]]
 
     @property
     def relation(self) -> str:

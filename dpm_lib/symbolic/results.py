@@ -5,7 +5,7 @@ is checked when it is first asked for.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 
 from dpm_lib.symbolic.derivation import Derivation
@@ -75,6 +75,7 @@ def result(*phrases: str) -> Callable[[Callable[[], Derivation]], Any]:
         proof = cache(function)
 
         @cache
+        @wraps(function)
         def rule() -> Rule:
             return proof().result(*phrases)
 

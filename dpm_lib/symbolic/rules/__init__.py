@@ -2,3 +2,5 @@
 
 The kernel is three modules: the order of ``steps``, the ``ring``, and ``kernel``, which rewrites.
 """
+
+__all__ = ["diffusion", "kernel", "probability", "ring", "steps"]
