@@ -20,6 +20,7 @@ from dpm_lib.symbolic import (
     Unproved,
     alpha_bar,
     beta,
+    beta_bar,
     by,
     equals,
     in_chains,
@@ -248,16 +249,16 @@ def test_a_proof_needs_mutants_that_differ():
     assert row.slips["refused"] > 40
 
 
-def test_a_proof_takes_its_rules_and_its_statement_from_the_derivation(monkeypatch):
+def test_a_proof_takes_its_rules_and_its_statement_from_the_derivation():
     """Both legs stand in the row, with what is proved and what it uses."""
-    law = Normal(x[t], sqrt(alpha_bar[t]) * x[0], 1 - alpha_bar[t])
+    law = Normal(x[t], sqrt(alpha_bar[t]) * x[0], beta_bar[t])
     worlds = [GaussianChain(T=2), GaussianChain(T=3)]
     assert prove("forward-marginal", proved(), mutants=DAMAGED).rules == RULES
-    heir = Derivation(q(x[t] | x[0]), equals(law, by.forward_marginal), worlds=worlds)
+    heir = Derivation(q(x[t] | x[0]), equals(law, by.forward_marginal, by.rates), worlds=worlds)
     row = prove("forward-marginal", heir, mutants={"no root": law**2})
     used = results.forward_marginal.proof()
     assert (row.statement, row.rests_on) == (heir.statement, [used.statement])
-    assert (row.rules["steps"], row.rules["names"]) == (1, ["forward marginal"])
+    assert (row.rules["steps"], row.rules["names"]) == (1, ["forward marginal", "signal and noise"])
     assert row.statement
     assert row in rows()
     check = _check()
