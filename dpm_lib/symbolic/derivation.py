@@ -333,10 +333,10 @@ def _at_step(left: Expr, right: Expr, first: int, e: Expr, steps: Steps) -> Expr
     if type(e) is not type(left):
         return None
     looked_at = canonical(e)
-    if looked_at == left:
-        return right
     anchors = [index for index in _indices(left) if index.has(lang.t)]
-    for index in _indices(e) if anchors else ():
+    if not anchors:
+        return right if looked_at == left else None
+    for index in _indices(e):
         shift = sp.expand(index - anchors[0] + lang.t)
         inside = steps.never_negative(shift - first) and steps.never_negative(lang.T - shift)
         if inside and canonical(left.subs(lang.t, shift)) == looked_at:

@@ -246,6 +246,7 @@ def _alone(spare: Rule | Group, others: Sequence[Rule]) -> bool:
     )
 
 
+@lru_cache(maxsize=200_000)
 def sensible(expr: Any, steps: Steps) -> bool:
     """Whether all states, rates and bound steps exist and no density holds a state twice."""
     if isinstance(expr, lang.Density) and expr.law != "pi":
