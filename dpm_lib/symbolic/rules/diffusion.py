@@ -163,7 +163,8 @@ def gaussian_integral(e: Expr, steps: Steps) -> Expr | None:
     for there, start in (e.args[0].args, e.args[0].args[::-1]):
         to, mean, spread = there.args
         gain = _slope(mean, z)
-        if start.args[0] == z != to and gain is not None and not start.args[1].has(z):
+        fixed = not any(part.has(z) for part in (*start.args[1:], spread))
+        if start.args[0] == z != to and gain is not None and fixed:
             shifted = mean.xreplace({z: start.args[1]})
             return Normal(to, shifted, gain**2 * start.args[2] + spread)
     return None
@@ -175,9 +176,11 @@ def other_argument(e: Expr, steps: Steps) -> Expr | None:
     """N(y; a z, v), read as a function of z, has the integral 1/a, for a > 0."""
     if not (isinstance(e, Int) and len(e.args[1]) == 1 and isinstance(e.args[0], Normal)):
         return None
-    (z,), (to, mean, _) = e.args[1], e.args[0].args
+    (z,), (to, mean, spread) = e.args[1], e.args[0].args
     gain = _slope(mean, z)
-    return 1 / gain if gain is not None and to != z and positive(gain) else None
+    if gain is None or to == z or spread.has(z) or not positive(gain):
+        return None
+    return 1 / gain
 
 
 def _slope(mean: Expr, state: Any) -> Expr | None:

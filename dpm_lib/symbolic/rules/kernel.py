@@ -248,7 +248,11 @@ def _alone(spare: Rule | Group, others: Sequence[Rule]) -> bool:
 
 @lru_cache(maxsize=200_000)
 def sensible(expr: Any, steps: Steps) -> bool:
-    """Whether all states, rates and bound steps exist and no density holds a state twice."""
+    """Whether states, rates and bound steps exist, and no density holds a state on both sides."""
+    if isinstance(expr, lang.Kernel | lang.Normal | lang.Bern):
+        to, *others = expr.args
+        if any(part.has(to) for part in others):
+            return False
     if isinstance(expr, lang.Density) and expr.law != "pi":
         states = [*expr.targets, *expr.given]
         if any(isinstance(s, lang.State | lang.Span) for s in states):
