@@ -13,6 +13,7 @@ from typing import Any
 import sympy as sp
 from sympy import Expr, Tuple
 
+from dpm_lib.symbolic import entry
 from dpm_lib.symbolic import language as lang
 
 __all__ = ["Steps", "density", "ends", "free", "joined", "substituted"]
@@ -85,7 +86,10 @@ class Steps:
 
 @lru_cache(maxsize=100_000)
 def _never_negative(index: Expr, ranges: tuple[tuple[Any, Any, Any], ...], least: int) -> bool:
-    index = sp.expand(index)
+    try:
+        index = entry.step(index)
+    except ValueError:
+        return False  # it is not linear, so its ends say nothing
     for step, first, last in reversed(ranges):
         index = sp.expand(index.subs(step, first if index.coeff(step) > 0 else last))
     symbols = index.free_symbols & {lang.T, lang.n}
