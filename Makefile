@@ -13,8 +13,10 @@ book: setup
 	jupyter-book build book
 	@echo "$(SITE)"
 
+# Side by side; the ledger, which the chapters fill, comes last.
 test: setup
-	pytest --nbval
+	pytest --nbval -n auto
+	pytest --nbval tests/test_ledger.py
 
 # How many damages of each derivation, made by machine, its proof has refused.
 slips: setup

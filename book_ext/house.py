@@ -1,6 +1,7 @@
 """Where things are: folders, pages in their order, executed chapters."""
 
 import hashlib
+import logging
 import os
 import platform
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import yaml
 
 from dpm_lib.evidence import ledger, storage
-from dpm_lib.evidence.provenance import code_hash, prefixes
+from dpm_lib.evidence.provenance import code_hash, page_cells, prefixes
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
@@ -70,9 +71,33 @@ def forget_unmeasured(app: Any, env: Any, added: set, changed: set, removed: set
     return again & env.found_docs
 
 
+def execute_side_by_side(app: Any, env: Any, docnames: list[str]) -> None:
+    """Execute the chapters that are about to be read, as many at a time as there are processors.
+
+    Sphinx would read, and so execute, one after the other.  A chapter that fails is left to it: it
+    has the words for that.
+    """
+    from jupyter_cache import get_cache
+    from jupyter_cache.executors import load_executor
+
+    cache = get_cache(str(cache_folder()))
+    reader = {"name": "myst_nb_md", "type": "plugin"}
+    chapters = [
+        cache.add_nb_to_project(env.doc2path(name), read_data=reader).pk
+        for name in docnames
+        if page_cells(Path(env.doc2path(name)).read_text(encoding="utf8"))
+    ]
+    if chapters:
+        logger = logging.getLogger(__name__)
+        logger.setLevel(logging.INFO)  # each chapter is named when it starts
+        executor = load_executor("local-parallel", cache, logger)
+        executor.run_and_cache(filter_pks=chapters, timeout=app.config.nb_execution_timeout)
+
+
 def setup(app: Any) -> None:
     def configure(app: Any, config: Any) -> None:
         config.nb_execution_cache_path = str(cache_folder())
 
     app.connect("config-inited", configure, priority=100)
     app.connect("env-get-outdated", forget_unmeasured)
+    app.connect("env-before-read-docs", execute_side_by_side)

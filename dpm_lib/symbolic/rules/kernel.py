@@ -356,6 +356,7 @@ def fresh(steps: Steps) -> Any:
     return sp.Symbol(f"_i{len(steps.ranges)}_", integer=True)
 
 
+@lru_cache(maxsize=100_000)
 def canonical(expr: Any, depth: int = 0) -> Any:
     """Bound steps start at 0 and are named by depth; states stand in one order."""
     if isinstance(expr, lang.Density):
