@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, MixtureSameFamily, kl_divergence
 
-from dpm_lib.kernels import Kernel, Steps, draw
-from dpm_lib.likelihood import Estimate, bits, check_count, draw_log_weights, mean_and_error
-from dpm_lib.reverse import NETWORK_ROWS, ReverseProcess
+from dpm_lib import doors
+from dpm_lib.kernels import Kernel, draw
+from dpm_lib.kernels.base import check_kernel, steps_within
+from dpm_lib.likelihood import Estimate, bits, draw_log_weights, mean_and_error
+from dpm_lib.reverse import NETWORK_ROWS, ReverseProcess, check_model, check_result
 
 __all__ = [
     "Bound", "bound", "correction", "divergence", "edge_term", "prior_term", "sampled_bound",
@@ -98,7 +100,8 @@ def bound(model: ReverseProcess, x0: Tensor, *, generator: torch.Generator) -> B
     Source: :eq:`bound-entropies`, :eq:`telescoping-entropies`, :eq:`jensen-bound`,
     paper eqs. 13, 14 and 51.
     """
-    kernel, B = model.kernel, len(model.kernel.check_data(x0))
+    B, kernel = len(check_model(model).check_data(x0)), model.kernel
+    doors.generator_on(x0.device, generator)
     rows = torch.arange((kernel.T - 1) * B, device=x0.device)
     parts = [
         _divergences(model, x0[chunk % B], 2 + chunk // B, generator)
@@ -106,7 +109,13 @@ def bound(model: ReverseProcess, x0: Tensor, *, generator: torch.Generator) -> B
         if len(chunk)
     ]
     kl = torch.cat([x0.new_zeros(0), *parts]).view(kernel.T - 1, B).T
-    return _with_entropies(kernel, x0, kl)
+    return Bound(
+        kl=check_result("divergences", kl),
+        entropy_start=kernel.marginal_entropy(x0, 1),
+        entropy_end=kernel.marginal_entropy(x0, kernel.T),
+        entropy_prior=kernel.prior_entropy(x0.shape[1:]),
+        correction=(kernel.beta[0] + kernel.alpha_bar[-1]) * kernel.prior_surplus(x0),
+    )
 
 
 def sampled_bound(model: ReverseProcess, x0: Tensor, *, generator: torch.Generator) -> Tensor:
@@ -119,13 +128,20 @@ def sampled_bound(model: ReverseProcess, x0: Tensor, *, generator: torch.Generat
 
     Source: :eq:`bound-entropies`, paper eq. 14.
     """
-    kernel = model.kernel
-    kernel.check_data(x0)
-    if kernel.T == 1:
-        return _with_entropies(kernel, x0, x0.new_zeros(len(x0), 0)).K
-    t = torch.randint(2, kernel.T + 1, (len(x0),), generator=generator, device=x0.device)
-    kl = (kernel.T - 1) * _divergences(model, x0, t, generator)
-    return _with_entropies(kernel, x0, kl[:, None]).K
+    check_model(model).check_data(x0)
+    doors.generator_on(x0.device, generator)
+    return check_result("bounds", one_step_bound(model, x0, generator))
+
+
+def one_step_bound(model: ReverseProcess, x0: Tensor, generator: torch.Generator) -> Tensor:
+    """What :func:`sampled_bound` gives, behind its door."""
+    kernel, T = model.kernel, model.kernel.T
+    ends = kernel.marginal_entropy(x0, T) - kernel.marginal_entropy(x0, 1)
+    ceiling = ends - kernel.prior_entropy(x0.shape[1:])
+    if T == 1:
+        return ceiling
+    t = torch.randint(2, T + 1, (len(x0),), generator=generator, device=x0.device)
+    return ceiling - (T - 1) * _divergences(model, x0, t, generator)
 
 
 def trajectory_bound(
@@ -143,7 +159,7 @@ def trajectory_bound(
 
     Source: :eq:`jensen-bound`, :eq:`bound-split`, paper eqs. 12, 37 and 40.
     """
-    check_count(trajectories, 2)
+    doors.integer("trajectories", trajectories, 2)
     return mean_and_error(
         draw_log_weights(model, x0, trajectories=trajectories, generator=generator)
     )
@@ -158,7 +174,8 @@ def prior_term(kernel: Kernel, x0: Tensor) -> Tensor:
     Source: :eq:`prior-term`, :eq:`prior-cross-entropy`, :eq:`prior-cross-entropy-binomial`,
     paper eqs. 41 and 43.
     """
-    return kernel.expected_log_prior(kernel.check_data(x0), kernel.T)
+    check_kernel(kernel).check_data(x0)
+    return kernel.expected_log_prior(x0, kernel.T)
 
 
 def edge_term(kernel: Kernel, x0: Tensor) -> Tensor:
@@ -170,7 +187,8 @@ def edge_term(kernel: Kernel, x0: Tensor) -> Tensor:
 
     Source: :eq:`edge-term`, paper eqs. 45 and 46.
     """
-    return kernel.beta[0] * kernel.prior_surplus(kernel.check_data(x0))
+    check_kernel(kernel).check_data(x0)
+    return kernel.beta[0] * kernel.prior_surplus(x0)
 
 
 def correction(kernel: Kernel, x0: Tensor) -> Tensor:
@@ -181,7 +199,8 @@ def correction(kernel: Kernel, x0: Tensor) -> Tensor:
 
     Source: :eq:`bound-correction`.
     """
-    return (kernel.beta[0] + kernel.alpha_bar[-1]) * kernel.prior_surplus(kernel.check_data(x0))
+    check_kernel(kernel).check_data(x0)
+    return (kernel.beta[0] + kernel.alpha_bar[-1]) * kernel.prior_surplus(x0)
 
 
 def second_moment(x: Tensor) -> Tensor:
@@ -189,7 +208,7 @@ def second_moment(x: Tensor) -> Tensor:
 
     Source: :eq:`bound-correction`.
     """
-    return x.square().mean()
+    return doors.tensor("x", x, "(B, *event)").square().mean()
 
 
 def divergence(q: Distribution, p: Distribution, generator: torch.Generator) -> Tensor:
@@ -207,20 +226,21 @@ def divergence(q: Distribution, p: Distribution, generator: torch.Generator) -> 
     if isinstance(p, MixtureSameFamily):
         x = draw(q, generator)
         return q.log_prob(x) - p.log_prob(x)
-    return kl_divergence(q, p)
+    for name, law in (("q", q), ("p", p)):
+        if not isinstance(law, Distribution):
+            raise TypeError(f"{name} must be a torch distribution, got {doors.name_of(law)}")
+    try:
+        return kl_divergence(q, p)
+    except NotImplementedError:
+        raise ValueError(
+            f"p must be a law of the family of q, {q}, or a mixture, got {p}"
+        ) from None
 
 
-def _divergences(model: ReverseProcess, x0: Tensor, t: Steps, generator: torch.Generator) -> Tensor:
-    """Divergence of step t at one draw of the state, ``(B,)``."""
+def _divergences(
+    model: ReverseProcess, x0: Tensor, t: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Divergence of steps t = 2 … T, one for each row, at one draw of the state, ``(B,)``."""
+    steps_within(t, 2, model.kernel.T)
     xt = draw(model.kernel.marginal(x0, t), generator)
-    return divergence(model.kernel.posterior(x0, xt, t), model.step(xt, t), generator)
-
-
-def _with_entropies(kernel: Kernel, x0: Tensor, kl: Tensor) -> Bound:
-    return Bound(
-        kl=kl,
-        entropy_start=kernel.marginal_entropy(x0, 1),
-        entropy_end=kernel.marginal_entropy(x0, kernel.T),
-        entropy_prior=kernel.prior_entropy(x0.shape[1:]),
-        correction=correction(kernel, x0),
-    )
+    return divergence(model.kernel.posterior(x0, xt, t), model.learned_step(xt, t), generator)

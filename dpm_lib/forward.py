@@ -6,7 +6,9 @@ A trajectory is ``(T + 1, B, *event)`` with index t, so that index 0 is the data
 import torch
 from torch import Tensor
 
+from dpm_lib import doors
 from dpm_lib.kernels import Kernel, draw
+from dpm_lib.kernels.base import check_kernel, steps_within
 
 __all__ = ["check_trajectory", "log_prob", "log_prob_backwards", "trajectory"]
 
@@ -21,7 +23,14 @@ def trajectory(kernel: Kernel, x0: Tensor, generator: torch.Generator) -> Tensor
 
     Source: :eq:`forward-trajectory`, :eq:`diffusion-kernel`, paper eqs. 2 and 3.
     """
-    states = [kernel.check_data(x0)]
+    check_kernel(kernel).check_data(x0)
+    doors.generator_on(x0.device, generator)
+    return walk(kernel, x0, generator)
+
+
+def walk(kernel: Kernel, x0: Tensor, generator: torch.Generator) -> Tensor:
+    """What :func:`trajectory` draws, behind its door."""
+    states = [x0]
     for t in range(1, kernel.T + 1):
         states.append(draw(kernel.step(states[-1], t), generator))
     return torch.stack(states)
@@ -43,6 +52,12 @@ def log_prob(kernel: Kernel, trajectory: Tensor) -> Tensor:
 
     Source: :eq:`forward-trajectory`, :eq:`forward-steps`, :eq:`markov-step`, paper eqs. 3 and 47.
     """
+    check_trajectory(kernel, trajectory)
+    return log_prob_of_steps(kernel, trajectory)
+
+
+def log_prob_of_steps(kernel: Kernel, trajectory: Tensor) -> Tensor:
+    """What :func:`log_prob` gives, behind its door."""
     before, after, t = _pairs(kernel, trajectory)
     flat = kernel.step(before.flatten(0, 1), t).log_prob(after.flatten(0, 1))
     return flat.view(before.shape[:2])
@@ -67,6 +82,7 @@ def log_prob_backwards(kernel: Kernel, trajectory: Tensor) -> Tensor:
 
     Source: :eq:`bayes-step`, :eq:`telescoping`, paper eqs. 48 and 49.
     """
+    check_trajectory(kernel, trajectory)
     before, after, t = _pairs(kernel, trajectory)
     x0, B = before[0], before.shape[1]
     end = kernel.marginal(x0, kernel.T).log_prob(after[-1])[None]
@@ -78,21 +94,25 @@ def log_prob_backwards(kernel: Kernel, trajectory: Tensor) -> Tensor:
 
 
 def check_trajectory(kernel: Kernel, trajectory: Tensor) -> Tensor:
-    """Return the trajectory if it has T + 1 states of a batch, ``(T + 1, B, *event)``.
+    """Return the trajectory if it has T + 1 states of a batch, ``(T + 1, B, *event)``, all finite.
 
     Raises:
-        ValueError: it does not.
+        TypeError: it is no tensor, or the kernel is none.
+        ValueError: it does not, or its first state is no data for the kernel.
     """
+    check_kernel(kernel)
+    doors.tensor("trajectory", trajectory, "(T + 1, B, *event)")
     if trajectory.ndim < 2 or len(trajectory) != kernel.T + 1:
         raise ValueError(
             f"trajectory must have shape (T + 1, B, *event) with T = {kernel.T}, "
             f"got {tuple(trajectory.shape)}"
         )
+    kernel.check_data(trajectory[0], "trajectory")
     return trajectory
 
 
 def _pairs(kernel: Kernel, trajectory: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """States before and after each step, ``(T, B, *event)``, and the steps, ``(T * B,)``."""
-    check_trajectory(kernel, trajectory)
     t = torch.arange(1, kernel.T + 1, device=trajectory.device)
-    return trajectory[:-1], trajectory[1:], t.repeat_interleave(trajectory.shape[1])
+    t = t.repeat_interleave(trajectory.shape[1])
+    return trajectory[:-1], trajectory[1:], steps_within(t, 1, kernel.T)

@@ -4,15 +4,17 @@ The probability that the model gives to data, as an average of weights over forw
 """
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from dpm_lib import forward
+from dpm_lib import doors, forward
 from dpm_lib.kernels import Kernel
-from dpm_lib.reverse import ReverseProcess
+from dpm_lib.kernels.base import check_kernel
+from dpm_lib.reverse import ReverseProcess, check_model, check_result, measuring
 
 __all__ = [
     "Estimate", "LogLikelihood", "bits", "draw_log_weights", "log_likelihood",
@@ -36,21 +38,29 @@ class LogLikelihood:
 
     Attributes:
         estimate: log of the mean weight, ``(B,)``, nats.
-        standard_error: of the estimate, by the delta method, ``(B,)``, nats.
+        standard_error: of the estimate, by the delta method, ``(B,)``, nats; infinite where too few
+            trajectories carry the weight to know it.
         effective_sample_size: trajectories' worth of equal weights, 1 … n, ``(B,)``.
+        reliable: whether these are enough for the error to mean something, ``(B,)``, bool.
     """
 
     estimate: Tensor
     standard_error: Tensor
     effective_sample_size: Tensor
+    reliable: Tensor
 
 
 def bits(nats: Tensor) -> Tensor:
     """Nats in bits, :math:`x / \\log 2`.
 
+    Raises:
+        TypeError: no tensor.
+
     >>> bits(torch.tensor(2.0).log()).item()
     1.0
     """
+    if not isinstance(nats, Tensor):
+        raise TypeError(f"nats must be a tensor, got {doors.name_of(nats)}")
     return nats / math.log(2)
 
 
@@ -72,6 +82,7 @@ def mean_and_error(values: Tensor) -> Estimate:
     >>> mean_and_error(torch.tensor([1.0, 3.0]))
     Estimate(estimate=tensor(2.), standard_error=tensor(1.))
     """
+    doors.tensor("values", values, "(..., n) with n >= 2")
     n = values.shape[-1] if values.ndim else 0
     if n < 2:
         raise ValueError(f"values must be at least 2 for an error, got {tuple(values.shape)}")
@@ -88,7 +99,8 @@ def null_log_likelihood(kernel: Kernel, x0: Tensor) -> Tensor:
 
     Source: :eq:`null-log-likelihood`, paper Table 1.
     """
-    return kernel.prior(kernel.check_data(x0).shape).log_prob(x0)
+    check_kernel(kernel).check_data(x0)
+    return kernel.prior(x0.shape, x0.dtype).log_prob(x0)
 
 
 def log_weight_terms(model: ReverseProcess, trajectory: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,9 +123,14 @@ def log_weight_terms(model: ReverseProcess, trajectory: Tensor) -> tuple[Tensor,
 
     Source: :eq:`bound-split`, :eq:`importance-insertion`, paper eqs. 8 and 40.
     """
-    steps = model.log_prob(trajectory) - forward.log_prob(model.kernel, trajectory)
-    end = model.kernel.prior(trajectory.shape[1:]).log_prob(trajectory[-1])
-    return steps, end
+    check_model(model).check_data(forward.check_trajectory(model.kernel, trajectory)[0])
+    return _terms(model, trajectory)
+
+
+def _terms(model: ReverseProcess, trajectory: Tensor) -> tuple[Tensor, Tensor]:
+    q = forward.log_prob_of_steps(model.kernel, trajectory)
+    prior = model.kernel.prior(trajectory.shape[1:], trajectory.dtype)
+    return model.log_prob_of_steps(trajectory) - q, prior.log_prob(trajectory[-1])
 
 
 def log_weights(model: ReverseProcess, trajectory: Tensor) -> Tensor:
@@ -148,15 +165,17 @@ def draw_log_weights(
 
     Source: :eq:`importance-weights`, paper eq. 9.
     """
-    model.kernel.check_data(x0)
-    check_count(trajectories, 1)
-    one = max(1, x0[:1].numel()) * (model.kernel.T + 1)
+    check_model(model).check_data(x0)
+    doors.integer("trajectories", trajectories)
+    doors.generator_on(x0.device, generator)
+    one = x0[0].numel() * (model.kernel.T + 1)
     rows = torch.arange(len(x0) * trajectories, device=x0.device) // trajectories
-    parts = [
-        log_weights(model, forward.trajectory(model.kernel, x0[chunk], generator))
-        for chunk in rows.split(max(1, TRAJECTORY_NUMBERS // one))
-    ]
-    return torch.cat(parts).view(len(x0), trajectories)
+    log_w = []
+    with measuring(model):
+        for chunk in rows.split(max(1, TRAJECTORY_NUMBERS // one)):
+            steps, end = _terms(model, forward.walk(model.kernel, x0[chunk], generator))
+            log_w.append(steps.sum(0) + end)
+    return check_result("log weights", torch.cat(log_w).view(len(x0), trajectories))
 
 
 def log_likelihood(
@@ -170,6 +189,11 @@ def log_likelihood(
     The mean of the weights is unbiased; its log is biased downwards, by about half the square of
     the standard error.  The mean over examples estimates L.
 
+    Where fewer than :math:`2 n^{2/3}` trajectories' worth carry the weight, the error by this
+    formula is too small, without limit: there the estimate is a low one, no error is given
+    (infinite), and a warning says so.  (With weights of log-normal tails at least 95 of 100 errors
+    that are given hold the truth within 3.)
+
     Args:
         model: the reverse process.
         x0: data, ``(B, *event)``.
@@ -182,19 +206,18 @@ def log_likelihood(
     Source: :eq:`model-marginal`, :eq:`importance-weights`, :eq:`log-likelihood`,
     :eq:`log-likelihood-trajectories`, paper eqs. 6, 9, 10 and 11.
     """
-    check_count(trajectories, 2)
+    doors.integer("trajectories", trajectories, 2)
     log_w = draw_log_weights(model, x0, trajectories=trajectories, generator=generator)
     estimate = log_w.logsumexp(1) - math.log(trajectories)
     relative = (log_w - estimate[:, None]).exp()  # weights over their mean
-    error = mean_and_error(relative).standard_error
-    return LogLikelihood(estimate, error, trajectories**2 / relative.square().sum(1))
-
-
-def check_count(trajectories: int, least: int) -> None:
-    """Refuse a number of trajectories that is none, or too small: an error needs two.
-
-    Raises:
-        ValueError: it is no integer, or it is below ``least``.
-    """
-    if not isinstance(trajectories, int) or trajectories < least:
-        raise ValueError(f"trajectories must be an integer >= {least}, got {trajectories!r}")
+    size = trajectories**2 / relative.square().sum(1)
+    reliable = size >= min(2 * trajectories ** (2 / 3), 0.9 * trajectories)
+    if not reliable.all():
+        warnings.warn(
+            f"{int((~reliable).sum())} of {len(x0)} log likelihoods rest on too few trajectories "
+            f"(effective sample size down to {size.min().item():.1f} of {trajectories}): they are "
+            "too low, by an error that is not known; draw more trajectories, or use dpm.bound",
+            stacklevel=2,
+        )
+    error = mean_and_error(relative).standard_error.where(reliable, math.inf)
+    return LogLikelihood(estimate, error, size, reliable)

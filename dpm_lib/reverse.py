@@ -6,18 +6,23 @@ is fixed: it is the forward kernel.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Independent, MixtureSameFamily
 from tqdm import tqdm
 
+from dpm_lib import doors
 from dpm_lib.forward import check_trajectory
 from dpm_lib.kernels import Kernel, Steps, draw
+from dpm_lib.kernels.base import check_kernel, is_sound, steps_within
 
-__all__ = ["ClosedForm", "Network", "ReverseProcess", "identity_network"]
+__all__ = [
+    "ClosedForm", "Network", "ReverseProcess", "check_model", "identity_network", "measuring",
+]  # fmt: skip
 
 NETWORK_ROWS = 4096
 """How many (example, step) rows go through a network at once."""
@@ -36,10 +41,18 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class ClosedForm:
-    """A network without parameters: a formula for the law of one reverse step."""
+    """A network without parameters: a formula for the law of one reverse step.
+
+    Attributes:
+        event_shape: shape of one state, without the batch.
+        formula: law of the state before xt, given xt and t.
+        kernel: whose reversal it is, if it is that of one kernel alone: no model has it under
+            another.
+    """
 
     event_shape: torch.Size
     formula: Callable[[Tensor, Steps], Distribution]
+    kernel: Kernel | None = None
 
     def __call__(self, xt: Tensor, t: Steps) -> Distribution:
         """Law of the state before xt, for t = 2 … T, an int or ``(B,)``."""
@@ -51,30 +64,73 @@ def identity_network(kernel: Kernel, event_shape: tuple[int, ...]) -> ClosedForm
 
     .. math:: p(x^{(t-1)} \mid x^{(t)}) = T_\pi(x^{(t-1)} \mid x^{(t)}; \beta_t)
 
+    Raises:
+        TypeError: no kernel, or a shape that is no tuple of integers.
+        ValueError: a side of the shape is not positive.
+
     Source: :eq:`detailed-balance`.
     """
-    return ClosedForm(torch.Size(event_shape), kernel.step)
+    return ClosedForm(doors.event("event_shape", event_shape), check_kernel(kernel).step, kernel)
 
 
 class ReverseProcess(nn.Module):
     r"""The model: prior, learned steps t = T … 2 and the fixed edge step t = 1.
 
+    Kernel, rates and network are one: they are saved, loaded and moved together, and a network that
+    says by its ``kernel`` what it was made for is refused under other rates.
+
     Args:
         kernel: the diffusion kernel that the model reverses.
         network: law of :math:`x^{(t-1)}` given :math:`x^{(t)}`, with an ``event_shape``.
+
+    Raises:
+        TypeError: no kernel, or no network.
+        ValueError: the network was made for another kernel.
 
     Source: :eq:`reverse-trajectory`, paper eq. 5.
     """
 
     def __init__(self, kernel: Kernel, network: Network) -> None:
         super().__init__()
-        self.kernel = kernel
+        if not callable(network) or not hasattr(network, "event_shape"):
+            raise TypeError(
+                f"network must be callable and have an event_shape, got {doors.name_of(network)}"
+            )
+        self.kernel = check_kernel(kernel)
         self.network = network
+        self.check_network()
+
+    def check_network(self) -> None:
+        """Refuse a network that was made for another kernel.
+
+        Raises:
+            ValueError: it was.
+        """
+        made_for = getattr(self.network, "kernel", None)
+        if isinstance(made_for, Kernel) and not self.kernel.matches(made_for):
+            raise ValueError(f"network must be made for {self.kernel}, it was made for {made_for}")
 
     @property
     def event_shape(self) -> torch.Size:
         """Shape of one state, without the batch."""
         return torch.Size(self.network.event_shape)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the states that are drawn: that of the network's parameters, never half precision."""
+        of_network = self.network.parameters() if isinstance(self.network, nn.Module) else ()
+        dtype = next((p.dtype for p in of_network if p.is_floating_point()), self.kernel.dtype)
+        return dtype if dtype in doors.STATE_DTYPES else torch.float32
+
+    def check_data(self, x0: Tensor) -> Tensor:
+        """Return x0 if it is data for the kernel and of the network's event.
+
+        Raises:
+            TypeError: it is no tensor.
+            ValueError: it is not, or the network was made for another kernel.
+        """
+        self.check_network()
+        return check_event("x0", self.kernel.check_data(x0), self.event_shape)
 
     def step(self, xt: Tensor, t: Steps) -> Distribution:
         r"""Law of one reverse step, batch ``(B,)``.
@@ -85,35 +141,36 @@ class ReverseProcess(nn.Module):
         Args:
             xt: states, ``(B, *event)``.
             t: step, 1 … T, an int or ``(B,)``; a tensor that mixes 1 with other steps needs a
-                network whose laws are of the kernel's family.
+                network whose laws are no mixtures.
 
         Raises:
+            TypeError: t is no step, or the network returns no law.
             ValueError: t is not in 1 … T, xt does not fit the kernel or the network, or the
-                network returns a law of another shape.
+                network returns a law of another shape, family, dtype or range.
 
         Source: :eq:`edge-step`, :eq:`reverse-trajectory`, paper eqs. 5 and 44.
         """
-        if xt.shape[1:] != self.event_shape:
-            raise ValueError(
-                f"xt must have shape (B, *event) with event {tuple(self.event_shape)}, "
-                f"got {tuple(xt.shape)}"
-            )
-        edge = self.kernel.step(xt, 1 if isinstance(t, int) else torch.ones_like(t))
+        self.check_network()
+        edge = self.kernel.step(xt, 1)
         self.kernel.check_steps(t, len(xt))
+        check_event("xt", xt, self.event_shape)
         if self.kernel.T == 1 or (isinstance(t, int) and t == 1):
             return edge
-        law = self.network(xt, t if isinstance(t, int) else t.clamp(min=2))
-        if law.batch_shape != edge.batch_shape or law.event_shape != edge.event_shape:
-            raise ValueError(
-                f"network must return a law with batch {tuple(edge.batch_shape)} and event "
-                f"{tuple(edge.event_shape)}, got {tuple(law.batch_shape)} and "
-                f"{tuple(law.event_shape)}"
-            )
-        return law if isinstance(t, int) else self.kernel.blend(t == 1, edge, law)
+        if isinstance(t, int):
+            return self.learned_step(xt, t)
+        law = self.learned_step(xt, steps_within(t.clamp(min=2), 2, self.kernel.T))
+        return self.kernel.blend(t == 1, edge, law)
+
+    def learned_step(self, xt: Tensor, t: Steps) -> Distribution:
+        """What :meth:`step` gives for t = 2 … T, behind its door: what came is right already."""
+        law = self.network(xt, t)
+        return law if is_sound(law) else _check_law(self.kernel, xt, law)
 
     @torch.no_grad()
     def sample(self, n: int, *, generator: torch.Generator, progress: bool | None = None) -> Tensor:
         r"""Draw n examples, ``(n, *event)``: :math:`x^{(T)} \sim \pi`, then t = T … 1.
+
+        A network with dropout or batch norm draws in its evaluation mode.
 
         Args:
             n: number of examples.
@@ -121,26 +178,33 @@ class ReverseProcess(nn.Module):
             progress: show a bar; by default for chains of 1000 steps or more.
 
         Raises:
-            ValueError: the generator is on another device.
+            TypeError: n is no integer, or the generator is none.
+            ValueError: n is not positive, the generator is on another device, or what the network
+                gives is no law of the kernel's family or leads to NaN.
 
         Source: :eq:`reverse-prior`, :eq:`reverse-trajectory`, paper eqs. 4 and 5.
         """
         bar = self.kernel.T >= 1000 if progress is None else progress
         states = self._descend(n, generator)
-        for x in tqdm(states, total=self.kernel.T + 1, disable=not bar, desc="sample"):
-            last = x
-        return last
+        with measuring(self):
+            for x in tqdm(states, total=self.kernel.T + 1, disable=not bar, desc="sample"):
+                last = x
+        return check_result("samples", last)
 
     @torch.no_grad()
     def trajectory(self, n: int, *, generator: torch.Generator) -> Tensor:
         """Draw n reverse trajectories, ``(T + 1, n, *event)`` with index t: 0 is the sample.
 
         Raises:
-            ValueError: the generator is on another device.
+            TypeError: n is no integer, or the generator is none.
+            ValueError: n is not positive, the generator is on another device, or what the network
+                gives is no law of the kernel's family or leads to NaN.
 
         Source: :eq:`reverse-prior`, :eq:`reverse-trajectory`, paper eqs. 4 and 5.
         """
-        return torch.stack(list(self._descend(n, generator))).flip(0)
+        with measuring(self):
+            states = torch.stack(list(self._descend(n, generator))).flip(0)
+        return check_result("samples", states)
 
     def log_prob(self, trajectory: Tensor) -> Tensor:
         r"""Log probability of each reverse step, ``(T, B)``, nats, row ``t - 1`` for step t.
@@ -154,12 +218,17 @@ class ReverseProcess(nn.Module):
 
         Source: :eq:`reverse-trajectory`, :eq:`edge-step`, paper eqs. 5 and 44.
         """
-        T, B = self.kernel.T, check_trajectory(self.kernel, trajectory).shape[1]
-        edge = self.step(trajectory[1], 1).log_prob(trajectory[0])
+        self.check_data(check_trajectory(self.kernel, trajectory)[0])
+        return self.log_prob_of_steps(trajectory)
+
+    def log_prob_of_steps(self, trajectory: Tensor) -> Tensor:
+        """What :meth:`log_prob` gives, behind its door."""
+        T, B = self.kernel.T, trajectory.shape[1]
+        edge = self.kernel.step(trajectory[1], 1).log_prob(trajectory[0])
         after, before = trajectory[2:].flatten(0, 1), trajectory[1:-1].flatten(0, 1)
         t = torch.arange(2, T + 1, device=trajectory.device).repeat_interleave(B)
         parts = [
-            self.step(x, s).log_prob(y)
+            self.learned_step(x, steps_within(s, 2, T)).log_prob(y)
             for x, y, s in zip(
                 after.split(NETWORK_ROWS),
                 before.split(NETWORK_ROWS),
@@ -172,8 +241,100 @@ class ReverseProcess(nn.Module):
 
     def _descend(self, n: int, generator: torch.Generator) -> Iterator[Tensor]:
         """States T, T - 1 … 0 of n reverse trajectories."""
-        x = draw(self.kernel.prior((n, *self.event_shape)), generator)
+        self.check_network()
+        doors.integer("n", n)
+        doors.generator_on(self.kernel.beta.device, generator)
+        x = draw(self.kernel.prior((n, *self.event_shape), self.dtype), generator)
         yield x
-        for t in range(self.kernel.T, 0, -1):
-            x = draw(self.step(x, t), generator)
+        for t in range(self.kernel.T, 1, -1):
+            x = draw(self.learned_step(x, t), generator)
             yield x
+        yield draw(self.kernel.step(x, 1), generator)
+
+
+def check_model(model: Any) -> ReverseProcess:
+    """Return the model if it is one.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(model, ReverseProcess):
+        raise TypeError(f"model must be a dpm.ReverseProcess, got {doors.name_of(model)}")
+    return model
+
+
+def check_event(name: str, x: Tensor, event_shape: torch.Size) -> Tensor:
+    """Return states if they are of the event.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if x.shape[1:] != event_shape:
+        raise ValueError(
+            f"{name} must have shape (B, *event) with event {tuple(event_shape)}, "
+            f"got {tuple(x.shape)}"
+        )
+    return x
+
+
+def check_result(name: str, values: Tensor) -> Tensor:
+    """Return what a model has led to if it is finite.
+
+    Raises:
+        ValueError: a value is NaN or infinite.
+    """
+    if not values.isfinite().all():
+        bad = values[~values.isfinite()][0].item()
+        raise ValueError(
+            f"network must return laws that lead to finite {name}, they led to {bad}: "
+            "look at its parameters and outputs"
+        )
+    return values
+
+
+@contextmanager
+def measuring(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode for as long as a model is measured; then each part has its own mode again."""
+    training = [part for part in model.modules() if part.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+def _check_law(kernel: Kernel, xt: Tensor, law: Any) -> Distribution:
+    """What a network returned, if it is a law of the state before xt that the kernel knows."""
+    if not isinstance(law, Distribution):
+        raise TypeError(f"network must return a torch distribution, got {doors.name_of(law)}")
+    wanted = (tuple(xt.shape[:1]), tuple(xt.shape[1:]))
+    if (tuple(law.batch_shape), tuple(law.event_shape)) != wanted:
+        raise ValueError(
+            f"network must return a law with batch {wanted[0]} and event {wanted[1]}, "
+            f"got {tuple(law.batch_shape)} and {tuple(law.event_shape)}"
+        )
+    base: Distribution = law
+    while isinstance(base, Independent | MixtureSameFamily):
+        base = base.base_dist if isinstance(base, Independent) else base.component_distribution
+    if not isinstance(base, kernel.family):
+        raise ValueError(
+            f"network must return laws of the family {kernel.family.__name__} or mixtures of them, "
+            f"as {type(kernel).__name__} has, got {type(base).__name__}"
+        )
+    for name, constraint in base.arg_constraints.items():
+        value = base.__dict__.get(name)
+        if value is None:
+            continue
+        if value.dtype not in doors.STATE_DTYPES or value.device != xt.device:
+            raise ValueError(
+                f"network must return a law in float32 or float64 on {xt.device}, got {name} in "
+                f"{value.dtype} on {value.device}: widen its outputs, or give them to kernel.head"
+            )
+        right = constraint.check(value)
+        if not right.all():
+            raise ValueError(
+                f"network must return a law whose {name} satisfies {constraint}, got "
+                f"{value[~right][0].item() if right.shape == value.shape else 'others'}"
+            )
+    return law

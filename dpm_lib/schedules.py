@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor
 
+from dpm_lib import doors
+
 __all__ = [
     "check_rates", "cosine", "erase_evenly", "geometric", "inverse", "linear", "noise",
     "reference_code", "signal",
@@ -28,15 +30,15 @@ def erase_evenly(
         ``(T,)``; the last rate is exactly 1.
 
     Raises:
-        ValueError: T is not a positive integer.
+        ValueError: T is not positive, or no such dtype or device.
 
     Source: :eq:`erasing-schedule`, paper section 2.4.1.
 
     >>> erase_evenly(4).tolist()
     [0.25, 0.3333333333333333, 0.5, 1.0]
     """
-    _check_steps(T)
-    return 1 / torch.arange(T, 0, -1, dtype=dtype, device=device)
+    doors.integer("T", T)
+    return _rates(1 / torch.arange(T, 0, -1, dtype=torch.float64), dtype, device)
 
 
 def inverse(
@@ -52,13 +54,13 @@ def inverse(
         ``(T,)``; for T = 1 the rate is 1.
 
     Raises:
-        ValueError: T is not a positive integer.
+        ValueError: T is not positive, or no such dtype or device.
 
     >>> inverse(3).tolist()
     [0.3333333333333333, 0.4, 0.5]
     """
-    _check_steps(T)
-    return (1 / torch.linspace(T, 2, T, dtype=torch.float64, device=device)).to(dtype)
+    doors.integer("T", T)
+    return _rates(1 / torch.linspace(T, 2, T, dtype=torch.float64), dtype, device)
 
 
 def linear(
@@ -79,8 +81,10 @@ def linear(
     Raises:
         ValueError: T is not a positive integer, or a rate lies outside (0, 1].
     """
-    _check_steps(T)
-    return check_rates(torch.linspace(first, last, T, dtype=torch.float64, device=device)).to(dtype)
+    doors.integer("T", T)
+    doors.number("first", first, 0, 1)
+    doors.number("last", last, 0, 1)
+    return _rates(torch.linspace(first, last, T, dtype=torch.float64), dtype, device)
 
 
 def geometric(
@@ -107,10 +111,10 @@ def geometric(
     >>> geometric(3, 0.01, 0.25).tolist()
     [0.01, 0.05, 0.25]
     """
-    _check_steps(T)
-    ends = check_rates(torch.tensor([first, last], dtype=torch.float64, device=device))
-    exponent = torch.linspace(0, 1, T, dtype=torch.float64, device=device)
-    return (ends[0] * (ends[1] / ends[0]) ** exponent).to(dtype)
+    doors.integer("T", T)
+    growth = doors.number("last", last, 0, 1) / doors.number("first", first, 0, 1)
+    exponent = torch.linspace(0, 1, T, dtype=torch.float64)
+    return _rates(first * growth**exponent, dtype, device)
 
 
 def cosine(
@@ -127,13 +131,13 @@ def cosine(
         ``(T,)``.
 
     Raises:
-        ValueError: T is not a positive integer.
+        ValueError: T is not positive, or no such dtype or device.
     """
-    _check_steps(T)
+    doors.integer("T", T)
     s = 0.008
-    u = torch.linspace(0, 1, T + 1, dtype=torch.float64, device=device)
+    u = torch.linspace(0, 1, T + 1, dtype=torch.float64)
     f = torch.cos((u + s) / (1 + s) * math.pi / 2) ** 2
-    return (1 - f[1:] / f[:-1]).clamp(max=0.999).to(dtype)
+    return _rates((1 - f[1:] / f[:-1]).clamp(max=0.999), dtype, device)
 
 
 def reference_code(
@@ -160,10 +164,11 @@ def reference_code(
     >>> round(reference_code(1000)[0].item(), 6)
     0.002
     """
-    b = inverse(T, device=device)
+    b = inverse(T)
+    doors.number("first_step", first_step, -1, 1)
     m = torch.full_like(b, 1e-6)
     m[0] += first_step
-    return check_rates(m + b * (1 - m - 1e-5)).to(dtype)
+    return _rates(m + b * (1 - m - 1e-5), dtype, device)
 
 
 def signal(beta: Tensor) -> Tensor:
@@ -216,13 +221,10 @@ def check_rates(beta: Tensor) -> Tensor:
     """Return beta if it is a vector ``(T,)`` of rates in (0, 1].
 
     Raises:
-        ValueError: wrong type, shape or dtype, or a rate that is not in (0, 1] (NaN included).
+        TypeError: it is no tensor.
+        ValueError: wrong shape or dtype, or a rate that is not in (0, 1] (NaN included).
     """
-    if not isinstance(beta, Tensor) or not beta.is_floating_point():
-        came = beta.dtype if isinstance(beta, Tensor) else type(beta).__name__
-        raise ValueError(f"beta must be a floating point tensor, got {came}")
-    if beta.ndim != 1 or len(beta) == 0:
-        raise ValueError(f"beta must have shape (T,) with T >= 1, got {tuple(beta.shape)}")
+    doors.tensor("beta", beta, "(T,) with T >= 1", ndim=1)
     wrong = ~((beta > 0) & (beta <= 1))
     if wrong.any():
         t = int(wrong.int().argmax()) + 1
@@ -238,6 +240,6 @@ def _cumulate(beta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return logarithm, (1 - rate).cumprod(0), one.cumsum(0) > 0
 
 
-def _check_steps(T: int) -> None:
-    if not isinstance(T, int) or T < 1:
-        raise ValueError(f"T must be an integer >= 1, got {T!r}")
+def _rates(beta: Tensor, dtype: torch.dtype, device: torch.device | str | None) -> Tensor:
+    """Rates computed in float64 on the CPU, in the dtype and on the device that were asked for."""
+    return check_rates(beta.to(doors.device_like(device), doors.state_dtype(dtype)))

@@ -21,5 +21,5 @@ kernels = st.one_of(
 def states(kernel, n, d, seed):
     """States for a kernel, ``(n, d)``: normal numbers, or fair bits."""
     g = torch.Generator().manual_seed(seed)
-    x = torch.randn(n, d, generator=g, dtype=kernel.beta.dtype)
+    x = torch.randn(n, d, generator=g, dtype=kernel.dtype)
     return (x > 0).to(x.dtype) if isinstance(kernel, BinomialKernel) else x

@@ -174,24 +174,3 @@ def test_divergence_closed_forms(generator):
     q, p = m / 1.2, u / 1.2
     expected = q * (q / p).log() + (1 - q) * ((1 - q) / (1 - p)).log()
     torch.testing.assert_close(divergence(Bernoulli(q), Bernoulli(p), generator), expected)
-
-
-def test_bad_data(generator):
-    """NaN, non-binary data and a foreign generator are refused by name; so is n = 1."""
-    beta = dpm.schedules.erase_evenly(4)
-    model = dpm.ReverseProcess(k := dpm.GaussianKernel(beta), dpm.identity_network(k, (2,)))
-    bad = torch.full((2, 2), float("nan")).double()
-    for call in (dpm.bound, dpm.sampled_bound):
-        with pytest.raises(ValueError, match="x0 must be finite"):
-            call(model, bad, generator=generator)
-    with pytest.raises(ValueError, match="generator must"):
-        dpm.bound(model, torch.ones(2, 2).double(), generator=None)
-    with pytest.raises(ValueError, match="trajectories must"):
-        dpm.trajectory_bound(model, torch.ones(2, 2).double(), trajectories=1, generator=generator)
-    two = dpm.trajectory_bound(
-        model, torch.ones(3, 2).double(), trajectories=2, generator=generator
-    )
-    assert two.estimate.shape == two.standard_error.shape == (3,)
-    bits = dpm.ReverseProcess(b := dpm.BinomialKernel(beta), dpm.identity_network(b, (2,)))
-    with pytest.raises(ValueError, match="x0 must be 0 or 1"):
-        dpm.bound(bits, torch.full((2, 2), 0.5).double(), generator=generator)

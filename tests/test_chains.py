@@ -101,27 +101,3 @@ def test_same_seed_same_result(device):
     for a, b in zip(run(), run(), strict=True):
         assert torch.equal(a, b)
         assert a.device.type == device.type
-
-
-def test_bad_inputs(generator):
-    """Wrong shapes, counts and networks are refused by name."""
-    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(3))
-    model = dpm.ReverseProcess(kernel, dpm.identity_network(kernel, (2,)))
-    x = torch.zeros(2, 2).double()
-    with pytest.raises(ValueError, match="xt must have shape"):
-        model.step(torch.zeros(2, 3).double(), 2)
-    with pytest.raises(ValueError, match="t must lie"):
-        model.step(x, 4)
-    for call in (model.log_prob, lambda y: forward.log_prob(kernel, y)):
-        with pytest.raises(ValueError, match="trajectory must"):
-            call(x)
-    for n in (0, 1, 2.5):
-        with pytest.raises(ValueError, match="trajectories must"):
-            dpm.log_likelihood(model, x, trajectories=n, generator=generator)
-    assert dpm.log_likelihood(model, x, trajectories=2, generator=generator).estimate.shape == (2,)
-    bits = dpm.ClosedForm(torch.Size([2]), dpm.BinomialKernel(kernel.beta).step)
-    with pytest.raises(ValueError, match="another family than Normal"):
-        dpm.ReverseProcess(kernel, bits).step(x, torch.tensor([1, 2]))
-    wrong = dpm.ClosedForm(torch.Size([2]), lambda xt, t: torch.distributions.Normal(xt, 1.0))
-    with pytest.raises(ValueError, match="network must return"):
-        dpm.ReverseProcess(kernel, wrong).step(x, 2)

@@ -152,26 +152,3 @@ def test_samples_have_the_density(generator):
     samples = dpm.heartbeat().sample(1000, generator)
     assert (dpm.heartbeat().log_prob(samples).exp() - 0.2).abs().max() < 1e-12
     assert dpm.heartbeat().log_prob(torch.zeros(1, 20).double()) == -math.inf
-
-
-def test_bad_laws():
-    """Laws that are none, foreign kernels and entropies out of reach are refused by name."""
-    one, beta = torch.ones(2).double(), dpm.schedules.erase_evenly(3)
-    bits, normal = dpm.BinomialKernel(beta), dpm.GaussianKernel(beta)
-    for match, call in (
-        ("mean and variance", lambda: dpm.GaussianLaw(one, one[:1])),
-        ("variance must", lambda: dpm.GaussianLaw(one, -one)),
-        ("weights and means", lambda: dpm.MixtureLaw(one, one, one)),
-        ("must be positive", lambda: dpm.MixtureLaw(-one, one[:, None], one)),
-        ("variance must", lambda: dpm.MixtureLaw(one, one[:, None], one[:1])),
-        ("0 or 1", lambda: dpm.PatternLaw(one[:, None] / 2, one)),
-        ("different", lambda: dpm.PatternLaw(one[:, None], one)),
-        ("family Normal.*got BinomialKernel", lambda: gaussian(1.0).reversal(bits)),
-        ("family Bernoulli.*got GaussianKernel", lambda: dpm.heartbeat().reversal(normal)),
-        ("d <= 2", lambda: dpm.MixtureLaw(one, torch.eye(2, 3).double(), one).entropy(normal, 1)),
-        ("d <= 20", lambda: dpm.PatternLaw(torch.eye(2, 21).double(), one).entropy(bits, 1)),
-        ("t must", lambda: gaussian(1.0).marginal(normal, 4)),
-        ("noise must", lambda: dpm.swiss_roll(noise=2.0)),
-    ):
-        with pytest.raises(ValueError, match=match):
-            call()

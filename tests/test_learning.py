@@ -205,44 +205,6 @@ def test_training_binary_and_rbf(generator):
     assert all(map(math.isfinite, trace))
 
 
-def test_fit_refuses(generator):
-    """Unscaled data, NaN, non-binary data and a model without parameters are refused at once."""
-    beta = dpm.schedules.erase_evenly(5)
-    kernel, bits = dpm.GaussianKernel(beta), dpm.BinomialKernel(beta)
-    x0 = torch.randn(1000, 2, generator=generator, dtype=torch.float64)
-    for k, data, match in (
-        (kernel, 2 * x0, "second moment 1"),
-        (kernel, x0 / 0, "finite"),
-        (bits, x0, "0 or 1"),
-        (kernel, x0.float(), "float64"),
-    ):
-        model = dpm.ReverseProcess(k, dpm.MLPNetwork(k, (2,), generator=generator))
-        with pytest.raises(ValueError, match=match):
-            dpm.fit(model, data, steps=1, generator=generator)
-    for _ in range(20):  # a small sample has a second moment of its own
-        few = torch.randn(20, 2, generator=generator, dtype=torch.float64)
-        assert kernel.check_moments(few) is few
-    ones = torch.ones(20, 2).double()
-    assert bits.check_moments(ones) is ones  # bits may have any mean
-    model = dpm.ReverseProcess(kernel, dpm.identity_network(kernel, (2,)))
-    with pytest.raises(ValueError, match="model must have parameters"):
-        dpm.fit(model, x0, steps=1, generator=generator)
-    with pytest.raises(ValueError, match="x0 must have at least 2"):
-        dpm.evaluate(model, x0[:1], generator=generator)
-
-
-def test_networks_and_heads_refuse():
-    """Things that are no generator, and outputs that do not fit the head, are refused."""
-    bits = dpm.BinomialKernel(beta := dpm.schedules.erase_evenly(5))
-    for network in (dpm.MLPNetwork, dpm.RBFNetwork):
-        with pytest.raises(ValueError, match="generator must"):
-            network(bits, (2,), generator=None)
-    x = torch.zeros(3, 2).double()
-    for kernel, outputs in ((bits, (x, x)), (dpm.GaussianKernel(beta), (x, x[:1]))):
-        with pytest.raises(ValueError, match="outputs must be"):
-            kernel.head(x, 2, *outputs)
-
-
 def test_heartbeat_has_a_one_in_every_fifth_place(generator):
     """Each of five beats of equal weight is 0 but for every fifth place, and no two agree there."""
     law = dpm.heartbeat(23)
@@ -253,7 +215,7 @@ def test_heartbeat_has_a_one_in_every_fifth_place(generator):
         law.log_prob(law.sample(9, generator)).exp(), law.weights[:1].expand(9)
     )
     assert law.weights.tolist() == [0.2] * 5
-    with pytest.raises(ValueError, match="length must be at least 5"):
+    with pytest.raises(ValueError, match="length must be an integer >= 5"):
         dpm.heartbeat(4)
 
 
@@ -293,7 +255,7 @@ def test_recipes_run_and_are_recorded(tmp_path):
     path = record("roll", runs, tmp_path)
     assert recorded("roll", tmp_path) == runs
     assert [file.name for file in path.parent.iterdir() if file.suffix != ".lock"] == ["roll.json"]
-    with pytest.raises(ValueError, match="one lacks"):
+    with pytest.raises(ValueError, match="runs must give"):
         record("roll", [{"K": 1.0}], tmp_path)
     assert recorded("roll", tmp_path) == runs
     with pytest.raises(ValueError, match="recipe must be one of"):

@@ -16,16 +16,11 @@ def test_erase_evenly():
 
 
 def test_geometric():
-    """Rates grow by one factor; rates outside (0, 1] are refused."""
+    """Rates grow by one factor."""
     beta = schedules.geometric(40, 5e-4, 0.5)
     torch.testing.assert_close(beta[1:] / beta[:-1], (beta[1] / beta[0]).expand(39))
     torch.testing.assert_close(beta[[0, -1]], torch.tensor([5e-4, 0.5]).double())
     assert schedules.geometric(1, 0.1, 0.1).tolist() == pytest.approx([0.1])
-    for first, last in ((0.0, 0.5), (0.1, 1.5)):
-        with pytest.raises(ValueError, match="beta must lie"):
-            schedules.geometric(3, first, last)
-    with pytest.raises(ValueError, match="T must be"):
-        schedules.geometric(0, 0.1, 0.2)
 
 
 def test_inverse():
@@ -107,10 +102,3 @@ def test_bad_rates(beta):
     """Rates that are none are refused by name."""
     with pytest.raises(ValueError, match="beta must"):
         schedules.signal(torch.tensor(beta))
-
-
-def test_bad_length():
-    """A length that is no positive integer is refused by name."""
-    for T in (0, 2.5):
-        with pytest.raises(ValueError, match="T must"):
-            schedules.erase_evenly(T)

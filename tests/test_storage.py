@@ -15,8 +15,8 @@ from dpm_lib.evidence.storage import folder, locked, replace_file
 from dpm_lib.learning.evaluation import record, recorded
 
 RUN = dict.fromkeys(
-    ("recipe", "K", "K_minus_L_null", "unit", "standard_error", "n", "T", "seed", "device",
-     "seconds", "library"), 0,
+    ("recipe", "K", "K_minus_L_null", "unit", "standard_error", "n", "T", "seed", "generator",
+     "device", "seconds", "library"), 0,
 )  # fmt: skip
 
 

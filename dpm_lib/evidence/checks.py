@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dpm_lib import doors
 from dpm_lib.evidence import ledger, provenance
 from dpm_lib.evidence.equations import EQUATIONS
 from dpm_lib.evidence.row import Row
@@ -32,9 +33,16 @@ class Refuted(AssertionError):
 def rounding(dtype: torch.dtype, operations: float) -> float:
     """Tolerance that follows from rounding: ``operations`` times the dtype's machine epsilon.
 
+    Raises:
+        TypeError: no dtype in floating point, or no number.
+        ValueError: operations is not positive.
+
     >>> rounding(torch.float64, 4) == 4 * 2.0**-52
     True
     """
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise TypeError(f"dtype must be a torch dtype in floating point, got {dtype!r}")
+    doors.number("operations", operations, above=0)
     return operations * torch.finfo(dtype).eps
 
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
+from dpm_lib import doors
 from dpm_lib.exact.law import Law
 from dpm_lib.kernels import Kernel, Steps, independent
 from dpm_lib.kernels.gaussian import root
@@ -26,26 +27,29 @@ class GaussianLaw(Law):
     family = Normal
 
     def __init__(self, mean: Tensor, variance: Tensor) -> None:
-        if mean.shape != variance.shape:
+        doors.tensor("mean", mean, "of the event")
+        doors.tensor("variance", variance, "of the event")
+        if mean.shape != variance.shape or mean.dtype != variance.dtype:
             raise ValueError(
-                f"mean and variance must have one shape, got {tuple(mean.shape)} "
-                f"and {tuple(variance.shape)}"
+                f"variance must be as mean, {doors.name_of(mean)}, got {doors.name_of(variance)}"
             )
-        if not (variance > 0).all():
-            raise ValueError(f"variance must be positive, got {variance.min().item()}")
+        doors.positive("variance", variance)
         self.mean, self.variance = mean, variance
         self.event_shape = mean.shape
 
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """Draw n examples, ``(n, *event)``."""
+    @property
+    def like(self) -> Tensor:
+        """A tensor of the law, whose dtype and device its draws have."""
+        return self.mean
+
+    def _sample(self, n: int, generator: torch.Generator) -> Tensor:
         noise = torch.randn(
             n, *self.event_shape, generator=generator, dtype=self.mean.dtype,
             device=self.mean.device,
         )  # fmt: skip
         return self.mean + self.variance.sqrt() * noise
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Log density of data, ``(n,)``, nats."""
+    def _log_prob(self, x: Tensor) -> Tensor:
         return normal(self.mean, self.variance, len(self.event_shape)).log_prob(x)
 
     def marginal(self, kernel: Kernel, t: int) -> Independent:
@@ -77,7 +81,7 @@ class GaussianLaw(Law):
             gain, shift, spread = reversed_step(kernel, xt, t, self.mean, self.variance)
             return normal(gain * xt + shift, spread, len(self.event_shape))
 
-        return ClosedForm(self.event_shape, formula)
+        return ClosedForm(self.event_shape, formula, kernel)
 
     def entropy(self, kernel: Kernel, t: int) -> Tensor:
         r"""Entropy after t = 1 … T steps, :math:`\frac12 \sum \log(2\pi e\, v_t)`, nats."""
@@ -108,6 +112,11 @@ class GaussianLaw(Law):
 
         Source: :eq:`log-likelihood`, :eq:`training-optimum`, paper eq. 10.
         """
+        if not isinstance(data, GaussianLaw) or data.event_shape != self.event_shape:
+            raise ValueError(
+                f"data must be a GaussianLaw of event {tuple(self.event_shape)}, got "
+                f"{doors.name_of(getattr(data, 'mean', data))}"
+            )
         square = data.variance + (data.mean - self.mean) ** 2
         terms = torch.log(2 * torch.pi * self.variance) + square / self.variance
         return -0.5 * terms.sum()

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily
 
+from dpm_lib import doors
 from dpm_lib.kernels import Kernel
-from dpm_lib.reverse import ClosedForm
+from dpm_lib.kernels.base import check_kernel
+from dpm_lib.reverse import ClosedForm, check_event
 
 __all__ = ["Law"]
 
@@ -26,13 +28,42 @@ class Law(ABC):
     family: type[Distribution]
     event_shape: torch.Size
 
-    @abstractmethod
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """Draw n examples, ``(n, *event)``."""
+        """Draw n examples, ``(n, *event)``.
+
+        Raises:
+            TypeError: n is no integer, or the generator is none.
+            ValueError: n is not positive, or the generator is on another device than the law.
+        """
+        doors.integer("n", n)
+        doors.generator_on(self.like.device, generator)
+        return self._sample(n, generator)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log probability of data, ``(n,)``, nats.
+
+        Raises:
+            TypeError: x is no tensor.
+            ValueError: x is not finite, or of another dtype, device or event than the law.
+        """
+        doors.tensor("x", x, f"(n, *event) with event {tuple(self.event_shape)}")
+        if x.dtype != self.like.dtype or x.device != self.like.device:
+            raise ValueError(
+                f"x must be of {self.like.dtype} on {self.like.device}, as the law is, "
+                f"got {x.dtype} on {x.device}"
+            )
+        return self._log_prob(check_event("x", x, self.event_shape))
+
+    @property
+    @abstractmethod
+    def like(self) -> Tensor:
+        """A tensor of the law, whose dtype and device its draws have."""
 
     @abstractmethod
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Log probability of data, ``(n,)``, nats."""
+    def _sample(self, n: int, generator: torch.Generator) -> Tensor: ...
+
+    @abstractmethod
+    def _log_prob(self, x: Tensor) -> Tensor: ...
 
     @abstractmethod
     def marginal(self, kernel: Kernel, t: int) -> Distribution:
@@ -53,18 +84,19 @@ class Law(ABC):
 
         Source: :eq:`optimal-bound`.
         """
+        self._check(kernel)
         prior = kernel.prior_entropy(self.event_shape)
         return self.entropy(kernel, kernel.T) - self.entropy(kernel, 1) - prior
 
     def _check(self, kernel: Kernel, t: int = 1) -> None:
         """Refuse a kernel of another family, and a step that is no int in 1 … T."""
-        if kernel.family is not self.family:
+        if check_kernel(kernel).family is not self.family:
             raise ValueError(
                 f"kernel must have laws of the family {self.family.__name__}, as this law needs, "
                 f"got {type(kernel).__name__} with {kernel.family.__name__}"
             )
         if not isinstance(t, int):
-            raise ValueError(f"t must be an int, got {type(t).__name__}")
+            raise TypeError(f"t must be an int, got {doors.name_of(t)}")
         kernel.check_steps(t, 1)
 
 

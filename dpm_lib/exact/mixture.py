@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, MixtureSameFamily, Normal
 
+from dpm_lib import doors
 from dpm_lib.exact.gaussian import normal, reversed_step
 from dpm_lib.exact.law import Law, chunked_log_prob, mix
 from dpm_lib.kernels import Kernel, Steps
-from dpm_lib.kernels.draws import check_generator
 from dpm_lib.kernels.gaussian import root
 from dpm_lib.reverse import ClosedForm
 
@@ -36,23 +36,32 @@ class MixtureLaw(Law):
     family = Normal
 
     def __init__(self, weights: Tensor, means: Tensor, variance: Tensor) -> None:
-        if means.ndim != 2 or weights.shape != means.shape[:1]:
+        doors.tensor("weights", weights, "(M,)", ndim=1)
+        doors.tensor("means", means, "(M, d)", ndim=2)
+        doors.tensor("variance", variance, "() or (M,)")
+        weights, variance = weights.to(means), variance.to(means)
+        if weights.shape != means.shape[:1]:
             raise ValueError(
-                f"weights and means must be (M,) and (M, d), got {tuple(weights.shape)} "
-                f"and {tuple(means.shape)}"
+                f"weights must have shape ({len(means)},), one for each row of means, "
+                f"got {tuple(weights.shape)}"
             )
         if variance.ndim and variance.shape != weights.shape:
-            raise ValueError(f"variance must be a scalar or (M,), got {tuple(variance.shape)}")
-        if not (weights > 0).all() or not (variance > 0).all():
-            raise ValueError("weights and variance must be positive")
+            raise ValueError(
+                f"variance must have shape () or ({len(means)},), got {tuple(variance.shape)}"
+            )
+        doors.positive("weights", weights)
+        doors.positive("variance", variance)
         self.weights = weights / weights.sum()
         self.means = means
         self.variance = variance.expand(len(weights))
         self.event_shape = means.shape[1:]
 
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """Draw n examples, ``(n, d)``: a component, then a point of it."""
-        check_generator(generator, self.means.device)
+    @property
+    def like(self) -> Tensor:
+        """A tensor of the law, whose dtype and device its draws have."""
+        return self.means
+
+    def _sample(self, n: int, generator: torch.Generator) -> Tensor:
         k = torch.multinomial(self.weights, n, replacement=True, generator=generator)
         noise = torch.randn(
             n, *self.event_shape, generator=generator, dtype=self.means.dtype,
@@ -60,8 +69,7 @@ class MixtureLaw(Law):
         )  # fmt: skip
         return self.means[k] + self.variance[k, None].sqrt() * noise
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Log density of data, ``(n,)``, nats."""
+    def _log_prob(self, x: Tensor) -> Tensor:
         return chunked_log_prob(self._mixture(self.means, self.variance), x, len(self.weights))
 
     def marginal(self, kernel: Kernel, t: int) -> MixtureSameFamily:
@@ -98,7 +106,7 @@ class MixtureLaw(Law):
             gain, shift, spread = reversed_step(kernel, x, t, self.means, variance)
             return mix(logits, normal(gain * x + shift, spread, 1))
 
-        return ClosedForm(self.event_shape, formula)
+        return ClosedForm(self.event_shape, formula, kernel)
 
     def moment_matched(self, kernel: Kernel) -> ClosedForm:
         r"""Network of the best Gaussian steps: conditional mean and variance of each coordinate.
@@ -114,7 +122,7 @@ class MixtureLaw(Law):
             law = exact(xt, t)
             return normal(law.mean, law.variance, 1)
 
-        return ClosedForm(self.event_shape, formula)
+        return ClosedForm(self.event_shape, formula, kernel)
 
     def entropy(self, kernel: Kernel, t: int) -> Tensor:
         r"""Entropy after t = 1 … T steps by quadrature on a grid, d = 1 or 2, a scalar, nats.
@@ -124,9 +132,10 @@ class MixtureLaw(Law):
         Raises:
             ValueError: d > 2, or the components are so narrow that the grid would not fit.
         """
+        self._check(kernel, t)
         d = self.event_shape[0]
         if d > 2:
-            raise ValueError(f"entropy needs d <= 2 for its grid, got d = {d}")
+            raise ValueError(f"d must be at most 2, for the grid of the entropy, got {d}")
         law = self.marginal(kernel, t)
         means, std = law.component_distribution.mean, law.component_distribution.stddev
         reach, h = REACH * std.max(), SPACING * std.min().item()
@@ -134,7 +143,8 @@ class MixtureLaw(Law):
         sides = [int((b - a) / h) + 2 for a, b in zip(low, high, strict=True)]
         if torch.tensor(sides).prod() > POINTS:
             raise ValueError(
-                f"entropy needs a grid of {sides} points, more than {POINTS}: variance too small"
+                f"variance must be larger, for the grid of the entropy to have at most {POINTS} "
+                f"points, got {sides}"
             )
         axes = [
             a + h * torch.arange(n, dtype=self.means.dtype, device=self.means.device)

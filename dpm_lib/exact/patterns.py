@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Independent, MixtureSameFamily
 
+from dpm_lib import doors
 from dpm_lib.exact.law import Law, chunked_log_prob, mix
 from dpm_lib.kernels import Kernel, Steps, independent
-from dpm_lib.kernels.draws import check_generator
 from dpm_lib.reverse import ClosedForm
 
 __all__ = ["PatternLaw"]
@@ -30,28 +30,36 @@ class PatternLaw(Law):
     family = Bernoulli
 
     def __init__(self, patterns: Tensor, weights: Tensor) -> None:
-        if patterns.ndim != 2 or weights.shape != patterns.shape[:1]:
+        doors.tensor("patterns", patterns, "(M, d)", ndim=2)
+        doors.tensor("weights", weights, "(M,)", ndim=1)
+        weights = weights.to(patterns)
+        if weights.shape != patterns.shape[:1]:
             raise ValueError(
-                f"patterns and weights must be (M, d) and (M,), got {tuple(patterns.shape)} "
-                f"and {tuple(weights.shape)}"
+                f"weights must have shape ({len(patterns)},), one for each row of patterns, "
+                f"got {tuple(weights.shape)}"
             )
-        if not ((patterns == 0) | (patterns == 1)).all():
-            raise ValueError("patterns must be 0 or 1 everywhere")
-        if len(patterns.unique(dim=0)) < len(patterns):
-            raise ValueError("patterns must all be different")
-        if not (weights > 0).all():
-            raise ValueError("weights must be positive")
+        wrong = (patterns != 0) & (patterns != 1)
+        if wrong.any():
+            raise ValueError(f"patterns must be 0 or 1 everywhere, got {patterns[wrong][0].item()}")
+        different = len(patterns.unique(dim=0))
+        if different < len(patterns):
+            raise ValueError(
+                f"patterns must all be different, got {different} different ones of {len(patterns)}"
+            )
+        doors.positive("weights", weights)
         self.patterns, self.weights = patterns, weights / weights.sum()
         self.event_shape = patterns.shape[1:]
 
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """Draw n examples, ``(n, d)``."""
-        check_generator(generator, self.patterns.device)
+    @property
+    def like(self) -> Tensor:
+        """A tensor of the law, whose dtype and device its draws have."""
+        return self.patterns
+
+    def _sample(self, n: int, generator: torch.Generator) -> Tensor:
         k = torch.multinomial(self.weights, n, replacement=True, generator=generator)
         return self.patterns[k]
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Log probability of data, ``(n,)``, nats: minus infinity for what is no pattern."""
+    def _log_prob(self, x: Tensor) -> Tensor:
         same = (x[:, None] == self.patterns).all(-1)
         return torch.where(same, self.weights, 0.0).sum(-1).log()
 
@@ -83,7 +91,7 @@ class PatternLaw(Law):
             rate = kernel.posterior(x0, x, s).base_dist.probs.view(B, M, -1)
             return mix(logits, _bits(rate))
 
-        return ClosedForm(self.event_shape, formula)
+        return ClosedForm(self.event_shape, formula, kernel)
 
     def factorised(self, kernel: Kernel) -> ClosedForm:
         r"""Network of the best independent bits: the conditional marginals of the reversal.
@@ -93,7 +101,7 @@ class PatternLaw(Law):
         Source: :eq:`optimal-reversal`, paper eq. 15.
         """
         exact = self.reversal(kernel)
-        return ClosedForm(self.event_shape, lambda xt, t: _bits(exact(xt, t).mean))
+        return ClosedForm(self.event_shape, lambda xt, t: _bits(exact(xt, t).mean), kernel)
 
     def entropy(self, kernel: Kernel, t: int) -> Tensor:
         r"""Entropy after t = 1 … T steps, by enumeration of all states, a scalar, nats.
@@ -103,10 +111,11 @@ class PatternLaw(Law):
         Raises:
             ValueError: the patterns are longer than 20 bits.
         """
+        self._check(kernel, t)
         d = self.event_shape[0]
         if d > ENUMERATED_BITS:
             raise ValueError(
-                f"entropy needs d <= {ENUMERATED_BITS} to enumerate states, got d = {d}"
+                f"d must be at most {ENUMERATED_BITS}, to enumerate all states, got {d}"
             )
         number = torch.arange(2**d, device=self.patterns.device)
         states = (number[:, None] >> torch.arange(d, device=number.device)) & 1

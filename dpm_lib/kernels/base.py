@@ -1,60 +1,101 @@
 r""":math:`q(x^{(t)} \mid x^{(t-1)}) = T_\pi(x^{(t)} \mid x^{(t-1)}; \beta_t)`: what kernels share.
 
 Steps count :math:`t = 1 \dots T`, as an int or as one integer for each row, ``(B,)``.  States are
-``(B, *event)`` in the dtype and on the device of beta; laws are ``Independent`` over the event,
+``(B, *event)`` in float32 or float64; laws have their dtype and are ``Independent`` over the event,
 so their ``log_prob``, ``entropy`` and KL divergence are ``(B,)``, in nats.
 
-Shapes, dtypes and steps are checked in every public method; the steps of a CUDA tensor are checked
-on the device, without waiting for it.  Values of data (NaN, bits) are checked once, by
-:meth:`Kernel.check_data`, where data enter: :mod:`dpm_lib.forward`, ``likelihood``, ``bounds``.
+Tables of rates live in float64, whatever the states are, and are cast where they meet a state.
+Types, shapes and steps are checked in every public method, the values of a tensor of steps once.
+Values of data (NaN, bits) are checked once, by :meth:`Kernel.check_data`, where data enter:
+:mod:`dpm_lib.forward`, ``likelihood``, ``bounds``.
 """
 
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
-from torch.distributions import Distribution, Independent
+from torch import Tensor, nn
+from torch.distributions import Distribution, Independent, MixtureSameFamily
+from torch.utils.weak import WeakIdKeyDictionary
 
-from dpm_lib import schedules
+from dpm_lib import doors, schedules
 
-__all__ = ["Kernel", "Steps", "independent"]
+__all__ = [
+    "Kernel", "Steps", "check_kernel", "independent", "is_sound", "sound", "steps_within",
+]  # fmt: skip
 
 Steps = int | Tensor
-"""A step t: an int, or an integer tensor ``(B,)`` with one step for each row."""
+"""A step t: an int, or an int64 or int32 tensor ``(B,)`` with one step for each row."""
+
+EXTENTS: WeakIdKeyDictionary = WeakIdKeyDictionary()
+"""Smallest and largest entry of tensors of steps, with the version that was looked at."""
+
+SOUND: weakref.WeakSet[Distribution] = weakref.WeakSet()
+"""Laws whose arguments satisfy their constraints by construction."""
 
 
-class Kernel(ABC):
-    r"""A diffusion kernel with its rates.
+class Kernel(nn.Module, ABC):
+    r"""A diffusion kernel with its rates, which are its state: saved with it, moved with it.
+
+    A kernel cannot be given other rates: loading a ``state_dict`` of other rates is refused, and so
+    is every use after they were changed in place.  ``to``, ``float`` and ``half`` move the tables
+    and set :attr:`dtype`; the tables stay in float64.
 
     Attributes:
         family: torch class of one coordinate of all its laws.
-        parameters: names of the family's parameters, as its laws are blended.
+        arguments: names of the family's arguments, by which its laws are blended.
         outputs: how many numbers per coordinate a network gives to :meth:`head`.
-        beta: rates :math:`\beta_1 \dots \beta_T`, ``(T,)``.
+        beta: rates :math:`\beta_1 \dots \beta_T`, ``(T,)``, float64.
         T: number of steps.
-        alpha_bar: signal kept :math:`\bar\alpha_0 \dots \bar\alpha_T`, ``(T + 1,)``.
-        beta_bar: noise :math:`\bar\beta_t = 1 - \bar\alpha_t`, ``(T + 1,)``.
+        alpha_bar: signal kept :math:`\bar\alpha_0 \dots \bar\alpha_T`, ``(T + 1,)``, float64.
+        beta_bar: noise :math:`\bar\beta_t = 1 - \bar\alpha_t`, ``(T + 1,)``, float64.
+        dtype: of states where none is given, float32 or float64: at first, that of the rates.
 
     Raises:
-        ValueError: beta is not a vector of rates in (0, 1].
+        TypeError: beta is no tensor.
+        ValueError: beta is not a vector of rates in (0, 1], in float32 or float64.
 
     Source: :eq:`diffusion-kernel`, paper eq. 2.
     """
 
     family: type[Distribution]
-    parameters: tuple[str, ...]
+    arguments: tuple[str, ...]
     outputs: int = 1
+    beta: Tensor
+    alpha_bar: Tensor
+    beta_bar: Tensor
 
     def __init__(self, beta: Tensor) -> None:
-        self.beta = schedules.check_rates(beta)
+        super().__init__()
+        self.dtype = schedules.check_rates(beta).dtype
         self.T = len(beta)
-        self.alpha_bar = schedules.signal(beta)
-        self.beta_bar = schedules.noise(beta)
+        self.register_buffer("beta", _wide(beta).clone())
+        self.table("alpha_bar", schedules.signal(self.beta))
+        self.table("beta_bar", schedules.noise(self.beta))
+        self._made = (self.beta, _version(self.beta))
+
+    def table(self, name: str, values: Tensor) -> None:
+        """Keep numbers that follow from the rates: moved with the kernel, not saved with it."""
+        self.register_buffer(name, values, persistent=False)
+
+    def matches(self, other: "Kernel") -> bool:
+        """Whether the other kernel is of this kind and has the same rates."""
+        if self is other:
+            return True
+        mine, theirs = self.state_dict(), other.state_dict()
+        return type(self) is type(other) and all(
+            torch.equal(value, theirs[name].to(value)) for name, value in mine.items()
+        )
+
+    def extra_repr(self) -> str:
+        """How a kernel shows itself: steps and the first and last rate."""
+        return f"T={self.T}, beta={self.beta[0].item():.4g} … {self.beta[-1].item():.4g}"
 
     @abstractmethod
-    def prior(self, shape: Sequence[int]) -> Independent:
-        r"""Prior :math:`\pi` on states of a shape that includes the batch.
+    def prior(self, shape: Sequence[int], dtype: torch.dtype | None = None) -> Independent:
+        r"""Prior :math:`\pi` on states of a shape that includes the batch, by default of our dtype.
 
         Source: :eq:`reverse-prior`, :eq:`stationarity`, paper eqs. 1 and 4.
         """
@@ -97,45 +138,46 @@ class Kernel(ABC):
             law: law of the other steps, of the same batch and event.
 
         Raises:
-            ValueError: some row takes the edge step, and the law is of another family.
+            ValueError: some row takes the edge step, and the law is a mixture.
         """
-        base = law.base_dist if isinstance(law, Independent) else law
-        if not isinstance(base, self.family):
+        if isinstance(law, MixtureSameFamily):
             if rows.any():
                 raise ValueError(
-                    "t must be an int where the network returns mixtures or another family than "
-                    f"{self.family.__name__}, got a tensor that holds 1"
+                    "t must be an int where the network returns mixtures, got a tensor that holds 1"
                 )
             return law
+        base = law.base_dist if isinstance(law, Independent) else law
         blended = {}
-        for name in self.parameters:
+        for name in self.arguments:
             ours, theirs = getattr(edge.base_dist, name), getattr(base, name)
             blended[name] = torch.where(rows.view(-1, *[1] * (ours.ndim - 1)), ours, theirs)
         return independent(self.family, len(law.event_shape), **blended)
 
     def check_data(self, x0: Tensor, name: str = "x0") -> Tensor:
-        """Return x0 if it is data for this kernel: ``(B, *event)``, finite, of the kernel's dtype.
+        """Return x0 if it is data for this kernel: ``(B, *event)``, finite.
 
         Raises:
+            TypeError: no tensor.
             ValueError: wrong shape, dtype, device, or a value that is not finite.
         """
         self._check_state(x0, name)
-        if not x0.isfinite().all():
-            bad = x0[~x0.isfinite()][0].item()
-            raise ValueError(f"{name} must be finite, got {bad}")
-        return x0
+        if not len(x0):
+            raise ValueError(f"{name} must have at least one row, got shape {tuple(x0.shape)}")
+        return doors.all_finite(name, x0)
 
     def check_moments(self, x0: Tensor) -> Tensor:
         """Return x0 if its moments are those that training needs: by default, any will do."""
         return x0
 
     def coefficient(self, table: Tensor, t: Steps, x: Tensor) -> Tensor:
-        """Entries t of a table, shaped to multiply the states x ``(B, *event)``.
+        """Entries t of a table, shaped to multiply the states x ``(B, *event)``, in their dtype.
 
         A table of cumulative quantities has index t; one of steps, such as beta, index t - 1.
         """
         picked = table[t]
-        return picked if isinstance(t, int) else picked.reshape(-1, *[1] * (x.ndim - 1))
+        if isinstance(t, int):  # one number, which takes the dtype of what it multiplies
+            return picked
+        return picked.to(x.dtype).view(-1, *[1] * (x.ndim - 1))
 
     def prior_entropy(self, event_shape: Sequence[int]) -> Tensor:
         r"""Entropy of the prior on one event, a scalar in nats.
@@ -145,7 +187,7 @@ class Kernel(ABC):
 
         Source: :eq:`prior-entropy`, :eq:`prior-entropy-binomial`.
         """
-        return self.prior((1, *event_shape)).entropy()[0]
+        return self.prior((1, *event_shape), torch.float64).entropy()[0]
 
     def marginal_entropy(self, x0: Tensor, t: Steps) -> Tensor:
         r"""Entropy of many steps, ``(B,)``, nats.
@@ -171,7 +213,7 @@ class Kernel(ABC):
         Source: :eq:`prior-cross-entropy`, :eq:`prior-cross-entropy-binomial`.
         """
         self._check_state(x0, "x0")
-        return self.prior(x0.shape).log_prob(x0) + self.prior_entropy(x0.shape[1:])
+        return self.prior(x0.shape, x0.dtype).log_prob(x0) + self.prior_entropy(x0.shape[1:])
 
     def expected_log_prior(self, x0: Tensor, t: Steps) -> Tensor:
         r"""Minus the cross entropy to the prior after t steps, ``(B,)``, nats.
@@ -184,60 +226,129 @@ class Kernel(ABC):
 
         Source: :eq:`prior-cross-entropy`, :eq:`prior-cross-entropy-binomial`, paper eq. 43.
         """
-        self._check(t, x0=x0)
-        return self.alpha_bar[t] * self.prior_surplus(x0) - self.prior_entropy(x0.shape[1:])
-
-    def _check_outputs(self, xt: Tensor, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Return a network's outputs if their number and shape are those of the head."""
-        shapes = [tuple(z.shape) for z in outputs]
-        if shapes != [tuple(xt.shape)] * self.outputs:
-            raise ValueError(
-                f"outputs must be {self.outputs} of shape {tuple(xt.shape)}, as xt, got {shapes}"
-            )
-        return outputs
-
-    def _check_state(self, x: Tensor, name: str) -> None:
-        if not isinstance(x, Tensor) or x.dtype != self.beta.dtype or x.device != self.beta.device:
-            came = f"{x.dtype} on {x.device}" if isinstance(x, Tensor) else type(x).__name__
-            want = f"{self.beta.dtype} on {self.beta.device}"
-            raise ValueError(f"{name} must be a tensor like the kernel's beta, {want}, got {came}")
-        if x.ndim == 0:
-            raise ValueError(f"{name} must have shape (B, *event), got a scalar")
-
-    def _check(self, t: Steps, first: int = 1, **states: Tensor) -> None:
-        """Check states by name (all of one shape) and the step t, first … T."""
-        names, tensors = list(states), list(states.values())
-        for name, x in states.items():
-            self._check_state(x, name)
-            if x.shape != tensors[0].shape:
-                raise ValueError(
-                    f"{name} must have the shape of {names[0]}, {tuple(tensors[0].shape)}, "
-                    f"got {tuple(x.shape)}"
-                )
-        self.check_steps(t, len(tensors[0]), first)
+        self.check(t, x0=x0)
+        kept = self.alpha_bar[t] if isinstance(t, int) else self.alpha_bar[t].to(x0.dtype)
+        return kept * self.prior_surplus(x0) - self.prior_entropy(x0.shape[1:])
 
     def check_steps(self, t: Steps, rows: int, first: int = 1) -> None:
         """Refuse a step that is not in first … T, or not one for each of the rows.
 
         Raises:
-            ValueError: wrong type, dtype, shape or value of t.
+            TypeError: no int and no tensor of int64 or int32.
+            ValueError: wrong shape or value of t.
         """
-        why = " (at t = 1 the posterior is a point mass at x0)" if first == 2 else ""
-        expected = f"t must lie in {first} … {self.T}{why}"
-        if isinstance(t, int):
-            if not first <= t <= self.T:
-                raise ValueError(f"{expected}, got {t}")
-            return
-        if not isinstance(t, Tensor) or t.is_floating_point() or t.dtype == torch.bool:
-            came = t.dtype if isinstance(t, Tensor) else type(t).__name__
-            raise ValueError(f"t must be an int or an integer tensor (B,), got {came}")
-        if t.shape != (rows,):
-            raise ValueError(f"t must have shape ({rows},), got {tuple(t.shape)}")
-        inside = ((t >= first) & (t <= self.T)).all()
-        if t.is_cuda:
-            torch._assert_async(inside, expected)
-        elif not inside:
-            raise ValueError(f"{expected}, got {t.min().item()} … {t.max().item()}")
+        if isinstance(t, Tensor) and t.dtype in (torch.int64, torch.int32):
+            if t.shape != (rows,):
+                raise ValueError(f"t must have shape ({rows},), got {tuple(t.shape)}")
+            low, high = _extent(t) if rows else (first, first)
+        elif isinstance(t, int) and not isinstance(t, bool):
+            low = high = t
+        else:
+            raise TypeError(f"t must be an int or an int64 tensor (B,), got {doors.name_of(t)}")
+        if low < first or high > self.T:
+            why = " (at t = 1 the posterior is a point mass at x0)" if first == 2 else ""
+            came = low if low == high else f"{low} … {high}"
+            raise ValueError(f"t must lie in {first} … {self.T}{why}, got {came}")
+
+    def _check_outputs(self, xt: Tensor, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """A network's outputs in the dtype of xt, if they are as many and as large as they must."""
+        shapes = [tuple(z.shape) if isinstance(z, Tensor) else doors.name_of(z) for z in outputs]
+        if shapes != [tuple(xt.shape)] * self.outputs:
+            raise ValueError(
+                f"outputs must be {self.outputs} of shape {tuple(xt.shape)}, as xt, got {shapes}"
+            )
+        return tuple(z.to(xt.dtype) for z in outputs)
+
+    def check_rates(self) -> None:
+        """Refuse a kernel whose rates were changed after it was made: its tables do not follow.
+
+        Raises:
+            ValueError: they were.
+        """
+        beta, version = self._made
+        if self.beta is not beta or _version(self.beta) != version:
+            raise ValueError(
+                "beta must stay as it was when the kernel was made, it was changed: make a new "
+                "kernel, and a new network, for other rates"
+            )
+
+    def _check_state(self, x: Tensor, name: str) -> None:
+        self.check_rates()
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{name} must be a tensor (B, *event), got {doors.name_of(x)}")
+        if x.dtype not in doors.STATE_DTYPES:
+            raise ValueError(
+                f"{name} must be of float32 or float64, got {x.dtype}: a state in "
+                f"{x.dtype} is not exact enough, use {name}.float()"
+            )
+        if x.device != self.beta.device:
+            raise ValueError(
+                f"{name} must be on {self.beta.device}, as the kernel is, got {x.device}: "
+                f"use {name}.to({str(self.beta.device)!r})"
+            )
+        if x.ndim == 0:
+            raise ValueError(f"{name} must have shape (B, *event), got a scalar")
+
+    def check(self, t: Steps, first: int = 1, **states: Tensor) -> None:
+        """Refuse states by name that are not of one shape and dtype, and a step not in first … T.
+
+        Raises:
+            TypeError: no tensor, or no step.
+            ValueError: a state that the kernel cannot take, or a step that it does not have.
+        """
+        like = None
+        for name, x in states.items():
+            self._check_state(x, name)
+            like = x if like is None else like
+            if x.shape != like.shape or x.dtype != like.dtype:
+                raise ValueError(
+                    f"{name} must be of shape {tuple(like.shape)} and {like.dtype}, "
+                    f"as {next(iter(states))}, got {tuple(x.shape)} and {x.dtype}"
+                )
+        self.check_steps(t, 0 if like is None else len(like), first)
+
+    def _apply(self, move: Callable[[Tensor], Tensor], recurse: bool = True) -> "Kernel":
+        """Follow ``to`` and its like to another device; of the dtype, only that of new states."""
+        like = move(torch.empty(0, dtype=self.dtype, device=self.beta.device))
+        self.dtype = like.dtype if like.dtype in doors.STATE_DTYPES else torch.float32
+        self.check_rates()
+        super()._apply(lambda table: _wide(table.to(like.device)), recurse)
+        self._made = (self.beta, _version(self.beta))
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.check_rates()
+        return self.__dict__
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._made = (self.beta, _version(self.beta))
+
+    def _save_to_state_dict(self, *where: Any) -> None:
+        self.check_rates()
+        super()._save_to_state_dict(*where)
+
+    def _load_from_state_dict(self, state: dict[str, Tensor], prefix: str, *rest: Any) -> None:
+        """Refuse a state of other rates, and have nothing to load from one of the same."""
+        for name, mine in self.state_dict().items():
+            theirs = state.get(prefix + name)
+            if theirs is None or not torch.equal(theirs.to(mine), mine):
+                came = "nothing" if theirs is None else f"{len(theirs.flatten())} others"
+                raise ValueError(
+                    f"state_dict must hold the rates of this kernel as {prefix + name}, got {came}:"
+                    " make the kernel with the rates that the network was trained with"
+                )
+
+
+def check_kernel(kernel: Any) -> Kernel:
+    """Return the kernel if it is one.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(kernel, Kernel):
+        raise TypeError(f"kernel must be a dpm.Kernel, got {doors.name_of(kernel)}")
+    return kernel
 
 
 def independent(
@@ -250,3 +361,40 @@ def independent(
     torch.Size([2])
     """
     return Independent(family(**parameters, validate_args=False), events, validate_args=False)
+
+
+def sound(law: Independent) -> Independent:
+    """Return a law that a head has made so that its arguments are right: nobody looks at them."""
+    SOUND.add(law)
+    return law
+
+
+def is_sound(law: Distribution) -> bool:
+    """Whether the law was made by a head that answers for its arguments."""
+    return law in SOUND
+
+
+def steps_within(t: Tensor, low: int, high: int) -> Tensor:
+    """Return steps that are known to lie in low … high, so that no door looks at them again."""
+    EXTENTS[t] = (_version(t), low, high)
+    return t
+
+
+def _extent(t: Tensor) -> tuple[int, int]:
+    """Smallest and largest entry, looked up once for each tensor as long as it is not changed."""
+    known = EXTENTS.get(t)
+    if known is None or known[0] != _version(t):
+        low, high = t.aminmax()
+        steps_within(t, int(low), int(high))
+    _, low, high = EXTENTS[t]
+    return low, high
+
+
+def _version(x: Tensor) -> int:
+    """How often a tensor was changed in place; of an inference tensor nobody counts."""
+    return 0 if x.is_inference() else x._version
+
+
+def _wide(x: Tensor) -> Tensor:
+    """In float64, or in float32 where the device has nothing better."""
+    return x.to(torch.float32 if x.device.type == "mps" else torch.float64)

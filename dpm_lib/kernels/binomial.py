@@ -6,10 +6,12 @@ kernel leaves unchanged.
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Independent
 
-from dpm_lib.kernels.base import Kernel, Steps, independent
+from dpm_lib import doors
+from dpm_lib.kernels.base import Kernel, Steps, independent, sound
 
 __all__ = ["BinomialKernel"]
 
@@ -33,20 +35,23 @@ class BinomialKernel(Kernel):
     """
 
     family = Bernoulli
-    parameters = ("logits",)
+    arguments = ("logits",)
+    rate: Tensor
 
     def __init__(self, beta: Tensor, rate: float = 0.5) -> None:
         super().__init__(beta)
-        if not 0 < rate < 1:
+        rate = doors.number("rate", rate, above=0)
+        if rate >= 1:
             raise ValueError(f"rate must lie in (0, 1), got {rate}")
-        self.rate = rate
+        self.register_buffer("rate", self.beta.new_tensor(rate))
 
-    def prior(self, shape: Sequence[int]) -> Independent:
+    def prior(self, shape: Sequence[int], dtype: torch.dtype | None = None) -> Independent:
         r"""Prior :math:`\pi = \mathcal B(\rho)` on states of a shape that includes the batch.
 
         Source: :eq:`stationarity`, :eq:`reverse-prior`, paper eqs. 1 and 4.
         """
-        return _bits(self.beta.new_full(tuple(shape), self.rate))
+        self.check_rates()
+        return _bits(self.rate.to(dtype or self.dtype).expand(doors.event("shape", shape)))
 
     def step(self, x_prev: Tensor, t: Steps) -> Independent:
         r"""One forward step.
@@ -64,7 +69,7 @@ class BinomialKernel(Kernel):
         Source: :eq:`binomial-kernel`, :eq:`stationarity`, :eq:`detailed-balance`,
         paper eq. 2 and Table App.1.
         """
-        self._check(t, x_prev=x_prev)
+        self.check(t, x_prev=x_prev)
         beta = self.coefficient(self.beta, t - 1, x_prev)
         return _bits((1 - beta) * x_prev + self.rate * beta)
 
@@ -83,7 +88,7 @@ class BinomialKernel(Kernel):
 
         Source: :eq:`forward-marginal-binomial`.
         """
-        self._check(t, x0=x0)
+        self.check(t, x0=x0)
         return _bits(self._rate_after(x0, t))
 
     def posterior(self, x0: Tensor, xt: Tensor, t: Steps) -> Independent:
@@ -104,7 +109,7 @@ class BinomialKernel(Kernel):
 
         Source: :eq:`forward-posterior-binomial`, :eq:`bayes-step`, paper eq. 48.
         """
-        self._check(t, first=2, x0=x0, xt=xt)
+        self.check(t, first=2, x0=x0, xt=xt)
         m = self._rate_after(x0, t - 1)
         beta = self.coefficient(self.beta, t - 1, xt)
         fresh = beta * (self.rate * xt + (1 - self.rate) * (1 - xt))  # drawn anew, and equal to xt
@@ -118,13 +123,15 @@ class BinomialKernel(Kernel):
         .. math:: f_b = \sigma\big(z + \sigma^{-1}((1-\beta_t)\, x^{(t)} + \rho\beta_t)\big)
 
         Raises:
-            ValueError: there is not one output of the shape of xt.
+            ValueError: t is not in 2 … T, xt does not fit the kernel, or there is not one output of
+                its shape.
 
         Source: paper Table App.1.
         """
+        self.check(t, first=2, xt=xt)
         (z,) = self._check_outputs(xt, outputs)
         logits = z + self.step(xt, t).base_dist.logits
-        return independent(Bernoulli, xt.ndim - 1, logits=logits)
+        return sound(independent(Bernoulli, xt.ndim - 1, logits=logits))
 
     def check_data(self, x0: Tensor, name: str = "x0") -> Tensor:
         """Return x0 if it is data for this kernel: ``(B, *event)``, every value 0 or 1.

@@ -11,18 +11,20 @@ from torch.distributions import (
     Normal,
 )
 
-__all__ = ["check_generator", "draw"]
+from dpm_lib import doors
+
+__all__ = ["draw"]
 
 
 def draw(distribution: Distribution, generator: torch.Generator) -> Tensor:
-    r"""One draw for each member of the batch, ``(*batch, *event)``.
+    r"""One draw for each member of the batch, ``(*batch, *event)``; NaN where the law is NaN.
 
     A normal is drawn as :math:`\mu + \sigma\epsilon`, so gradients reach its parameters; a bit as
     :math:`[u < r]`, 0 or 1; one of K states as its number; a mixture by its component, then from
     it.  All draws are in floating point.
 
     Raises:
-        TypeError: the law is none of these.
+        TypeError: the law is none of these, or the generator is none.
         ValueError: the generator is on another device than the law.
 
     >>> bits = Independent(Bernoulli(torch.tensor([[0.0, 1.0]])), 1)
@@ -33,15 +35,15 @@ def draw(distribution: Distribution, generator: torch.Generator) -> Tensor:
         return draw(distribution.base_dist, generator)
     if isinstance(distribution, Normal):
         mean, scale = distribution.loc, distribution.scale
-        check_generator(generator, mean.device)
+        doors.generator_on(mean.device, generator)
         return mean + scale * torch.randn(
             mean.shape, generator=generator, dtype=mean.dtype, device=mean.device
         )
     if isinstance(distribution, Bernoulli):
         rate = distribution.probs
-        check_generator(generator, rate.device)
+        doors.generator_on(rate.device, generator)
         uniform = torch.rand(rate.shape, generator=generator, dtype=rate.dtype, device=rate.device)
-        return (uniform < rate).to(rate.dtype)
+        return torch.ceil(rate - uniform).abs()  # so that a rate of NaN gives no bit
     if isinstance(distribution, Categorical):
         return _choose(distribution, generator).to(distribution.probs.dtype)
     if isinstance(distribution, MixtureSameFamily):
@@ -59,18 +61,7 @@ def draw(distribution: Distribution, generator: torch.Generator) -> Tensor:
 
 def _choose(law: Categorical, generator: torch.Generator) -> Tensor:
     """Index of one state for each member of the batch."""
-    check_generator(generator, law.probs.device)
+    doors.generator_on(law.probs.device, generator)
+    doors.all_finite("probabilities of the distribution", law.probs)
     flat = law.probs.reshape(-1, law.probs.shape[-1])
     return torch.multinomial(flat, 1, generator=generator).reshape(law.batch_shape)
-
-
-def check_generator(generator: torch.Generator, device: torch.device) -> None:
-    """Refuse a generator that cannot draw on the device.
-
-    Raises:
-        ValueError: it is no generator, or it is on another device.
-    """
-    if not isinstance(generator, torch.Generator):
-        raise ValueError(f"generator must be a torch.Generator, got {type(generator).__name__}")
-    if generator.device.type != device.type:
-        raise ValueError(f"generator must be on {device}, got one on {generator.device}")

@@ -1,5 +1,6 @@
 r""":math:`K` and :math:`K - L_{null}` on held-out data, in bits, with their standard error."""
 
+import hashlib
 import json
 import os
 import re
@@ -11,11 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dpm_lib import doors
 from dpm_lib.bounds import bound
 from dpm_lib.evidence.provenance import library_version
 from dpm_lib.evidence.storage import RESULTS, locked, replace_file
 from dpm_lib.likelihood import bits, mean_and_error, null_log_likelihood
-from dpm_lib.reverse import ReverseProcess
+from dpm_lib.reverse import ReverseProcess, check_model, measuring
 
 __all__ = ["evaluate", "record", "recorded"]
 
@@ -39,20 +41,25 @@ def evaluate(
 
     Returns:
         ``K``, ``K_minus_L_null`` and ``standard_error`` (of K) in ``unit``, and ``n``, ``T``,
-        ``seed``, ``device``, ``seconds``, ``library``.
+        ``seed``, ``device``, ``seconds``, ``library``; and ``generator``, a hash of the state in
+        which it came: a second result from the same generator has the same seed and another hash.
 
     Raises:
-        ValueError: x0 is not data for the kernel, or has fewer than 2 examples.
+        TypeError: no model, no generator, or repeats is no integer.
+        ValueError: x0 is not data for the kernel, or has fewer than 2 examples, repeats is not
+            positive, or the network leads to NaN.
 
     Source: :eq:`bound-entropies`, :eq:`bound-correction`, :eq:`null-log-likelihood`,
     paper eq. 14 and Table 1.
     """
-    if len(x0) < 2 or repeats < 1:
-        raise ValueError(
-            f"x0 must have at least 2 examples and repeats be positive, got {len(x0)}, {repeats}"
-        )
-    begin = time.perf_counter()
-    draws = [bound(model, x0, generator=generator).K_corrected for _ in range(repeats)]
+    check_model(model).check_data(x0)
+    doors.generator_on(x0.device, generator)
+    doors.integer("repeats", repeats)
+    if len(x0) < 2:
+        raise ValueError(f"x0 must have at least 2 examples for an error, got {len(x0)}")
+    begin, state = time.perf_counter(), generator.get_state()
+    with measuring(model):
+        draws = [bound(model, x0, generator=generator).K_corrected for _ in range(repeats)]
     K = bits(torch.stack(draws).mean(0))
     mean, error = mean_and_error(K)
     null = bits(null_log_likelihood(model.kernel, x0))
@@ -64,6 +71,7 @@ def evaluate(
         "n": len(x0),
         "T": model.kernel.T,
         "seed": generator.initial_seed(),
+        "generator": hashlib.sha256(state.numpy().tobytes()).hexdigest()[:12],
         "device": str(x0.device),
         "seconds": round(time.perf_counter() - begin, 3),
         "library": library_version(),
@@ -81,16 +89,19 @@ def record(
         folder: by default ``results/experiments`` beside the library.
 
     Raises:
+        TypeError: runs is no list of records.
         ValueError: a record does not say what it measured, or the name is not a plain name.
         TimeoutError: another program holds the lock of the file.
     """
     wanted = {
-        "recipe", "K", "K_minus_L_null", "unit", "standard_error", "n", "T", "seed", "device",
-        "seconds", "library",
+        "recipe", "K", "K_minus_L_null", "unit", "standard_error", "n", "T", "seed", "generator",
+        "device", "seconds", "library",
     }  # fmt: skip
+    if not isinstance(runs, Sequence) or not all(isinstance(run, dict) for run in runs):
+        raise TypeError(f"runs must be a list of dicts, got {doors.name_of(runs)}")
     for run in runs:
         if missing := wanted - set(run):
-            raise ValueError(f"runs must give {sorted(wanted)}, one lacks {sorted(missing)}")
+            raise ValueError(f"runs must give {sorted(wanted)}, it lacks {sorted(missing)}")
     path = _file(name, folder)
     with locked(path):
         replace_file(path, json.dumps(list(runs), indent=1, allow_nan=False) + "\n")
@@ -115,6 +126,8 @@ def recorded(name: str, folder: str | os.PathLike[str] | None = None) -> list[di
 
 
 def _file(name: str, folder: str | os.PathLike[str] | None) -> Path:
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise ValueError(f"name must be of letters, digits, '_', '-' and '.', got {name!r}")
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w.-]*", name):
+        raise ValueError(
+            f"name must be of letters, digits, '_', '-' and '.', got {doors.name_of(name)}"
+        )
     return Path(folder or EXPERIMENTS) / f"{name}.json"

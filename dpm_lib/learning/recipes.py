@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dpm_lib import schedules
+from dpm_lib import doors, schedules
 from dpm_lib.bounds import second_moment
 from dpm_lib.evidence.provenance import library_version
 from dpm_lib.evidence.storage import locked
@@ -103,15 +103,19 @@ def run(name: str, *, seed: int, steps: int | None = None, device: str = "cpu") 
         training and evaluation together.
 
     Raises:
-        ValueError: the recipe is unknown.
+        TypeError: seed or steps is no integer.
+        ValueError: the recipe is unknown, seed is negative, steps is not positive, or this machine
+            has no such device.
     """
-    if name not in RECIPES:
-        raise ValueError(f"recipe must be one of {sorted(RECIPES)}, got {name!r}")
-    recipe, begin = RECIPES[name], time.perf_counter()
-    steps = recipe.steps if steps is None else steps
+    recipe = doors.one_of("recipe", name, RECIPES)
+    steps = recipe.steps if steps is None else doors.integer("steps", steps)
+    doors.integer("seed", seed, 0)
+    begin, device = time.perf_counter(), str(doors.device_like(device))
     generator = torch.Generator(device).manual_seed(seed)
-    rates = schedules.geometric(recipe.T, recipe.first, recipe.last, dtype=torch.float32)
-    kernel = GaussianKernel(rates.to(device))
+    rates = schedules.geometric(
+        recipe.T, recipe.first, recipe.last, dtype=torch.float32, device=device
+    )
+    kernel = GaussianKernel(rates)
     source, seen, held_out = recipe.data(device, generator)
     network = recipe.network(kernel, held_out.shape[1:], recipe.units, generator=generator)
     model = ReverseProcess(kernel, network)
@@ -140,14 +144,16 @@ def run_all(name: str, *, seeds: int, device: str = "cpu") -> Iterator[dict[str,
         device: where to run.
 
     Raises:
-        ValueError: the experiment is unknown, or the file of finished runs is something else.
+        TypeError: seeds is no integer.
+        ValueError: the experiment is unknown, seeds is not positive, this machine has no such
+            device, or the file of finished runs is something else.
         OSError: the folder cannot be written to; nothing has been trained.
     """
-    if name not in EXPERIMENTS:
-        raise ValueError(f"experiment must be one of {sorted(EXPERIMENTS)}, got {name!r}")
+    runs = doors.one_of("experiment", name, EXPERIMENTS)
+    doors.integer("seeds", seeds)
     part = f"{name}.part"
-    where = (str(torch.empty(0, device=device).device), library_version())
-    plan = [(*each, seed, *where) for each in EXPERIMENTS[name] for seed in range(seeds)]
+    where = (str(doors.device_like(device)), library_version())
+    plan = [(*each, seed, *where) for each in runs for seed in range(seeds)]
     with locked(evaluation.EXPERIMENTS / part):
         finished = {_plan(record): record for record in _unfinished(part)}
         evaluation.record(part, list(finished.values()))

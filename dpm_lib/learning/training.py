@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from dpm_lib.bounds import sampled_bound
-from dpm_lib.kernels.draws import check_generator
-from dpm_lib.reverse import ReverseProcess
+from dpm_lib import doors
+from dpm_lib.bounds import one_step_bound
+from dpm_lib.doors import name_of
+from dpm_lib.reverse import ReverseProcess, check_model
 
 __all__ = ["Source", "fit"]
 
@@ -45,16 +46,24 @@ def fit(
         step 1 … steps, and the estimate of K, nats per example.
 
     Raises:
-        ValueError: data do not fit the kernel (NaN, not 0/1, second moment not 1), or the model
-            has no parameters.
+        TypeError: no model, data, generator or number where one is expected.
+        ValueError: data do not fit the kernel (NaN, not 0/1, second moment not 1), steps, batch or
+            learning rate are not positive, the model has no parameters, or K is NaN or infinite at
+            some step; then the parameters are those that led to it.
 
     Source: :eq:`optimal-reversal`, paper eq. 15.
     """
-    check_generator(generator, model.kernel.beta.device)
+    kernel = check_model(model).kernel
+    doors.generator_on(kernel.beta.device, generator)
+    doors.integer("steps", steps)
+    doors.integer("batch", batch)
+    doors.number("learning_rate", learning_rate, above=0)
     if not any(p.requires_grad for p in model.parameters()):
         raise ValueError("model must have parameters to train, got none")
-    data = x0 if isinstance(x0, Tensor) else x0(4096, generator)
-    model.kernel.check_moments(model.kernel.check_data(data))
+    if not isinstance(x0, Tensor) and not callable(x0):
+        raise TypeError(f"x0 must be a tensor or a function that draws one, got {name_of(x0)}")
+    data = x0 if isinstance(x0, Tensor) else _drawn(model, x0, 4096, generator)
+    kernel.check_moments(model.check_data(data))
     return _updates(model, x0, steps, generator, batch, learning_rate)
 
 
@@ -75,8 +84,14 @@ def _updates(
     adam = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
     fall = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps)
     d = model.event_shape.numel()
+    model.train()
     for step in range(1, steps + 1):
-        K = sampled_bound(model, _batch(x0, batch, generator), generator=generator).mean()
+        K = one_step_bound(model, _batch(model, x0, batch, generator), generator).mean()
+        if not K.isfinite():
+            raise ValueError(
+                f"network must return laws that lead to a finite K, it is {K.item()} at step {step}"
+                f" of the training: lower learning_rate, now {learning_rate} at first"
+            )
         adam.zero_grad()
         (-K / d).backward()
         torch.nn.utils.clip_grad_norm_(parameters, CLIP)
@@ -85,7 +100,20 @@ def _updates(
         yield step, K.item()
 
 
-def _batch(x0: Tensor | Source, n: int, generator: torch.Generator) -> Tensor:
+def _batch(
+    model: ReverseProcess, x0: Tensor | Source, n: int, generator: torch.Generator
+) -> Tensor:
     if not isinstance(x0, Tensor):
-        return x0(n, generator)
+        return model.check_data(_drawn(model, x0, n, generator))
     return x0[torch.randint(len(x0), (n,), generator=generator, device=x0.device)]
+
+
+def _drawn(model: ReverseProcess, source: Source, n: int, generator: torch.Generator) -> Tensor:
+    """What a source draws, if it is n examples."""
+    x0 = source(n, generator)
+    if not isinstance(x0, Tensor) or x0.shape != (n, *model.event_shape):
+        raise ValueError(
+            f"x0 must draw a tensor {(n, *model.event_shape)} when asked for {n} examples, "
+            f"it drew {name_of(x0)}"
+        )
+    return x0

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dpm_lib import doors
+
 __all__ = ["Digits", "digits"]
 
 TRAIN = 1500
@@ -39,6 +41,8 @@ class Digits:
         A model that sees the noise of ``train`` again and again learns it by heart.
         """
         device, dtype = self.train.device, self.train.dtype
+        doors.integer("n", n)
+        doors.generator_on(device, generator)
         chosen = torch.randint(len(self.levels), (n,), generator=generator, device=device)
         grey = self.levels[chosen]
         noise = torch.rand(grey.shape, generator=generator, dtype=dtype, device=device)
@@ -59,6 +63,8 @@ def digits(
     Raises:
         ImportError: scikit-learn is missing.
     """
+    doors.generator_on(torch.device("cpu"), generator)
+    device, dtype = doors.device_like(device), doors.state_dtype(dtype)
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:

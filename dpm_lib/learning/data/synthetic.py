@@ -5,6 +5,7 @@ import math
 import torch
 from numpy.polynomial.legendre import leggauss
 
+from dpm_lib import doors
 from dpm_lib.exact import MixtureLaw, PatternLaw
 
 __all__ = ["heartbeat", "swiss_roll"]
@@ -36,8 +37,8 @@ def heartbeat(
     >>> heartbeat(10).patterns[0].tolist()
     [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
     """
-    if length < PERIOD:
-        raise ValueError(f"length must be at least {PERIOD}, got {length}")
+    doors.integer("length", length, PERIOD)
+    device, dtype = doors.device_like(device), doors.state_dtype(dtype)
     place, phase = torch.arange(length, device=device), torch.arange(PERIOD, device=device)
     patterns = (place % PERIOD == phase[:, None]).to(dtype)
     return PatternLaw(patterns, patterns.new_ones(PERIOD))
@@ -75,10 +76,10 @@ def swiss_roll(
     >>> round(second_moment.item(), 12)
     1.0
     """
-    if not 0 < noise < 1:
+    doors.integer("nodes", nodes)
+    device, dtype = doors.device_like(device), doors.state_dtype(dtype)
+    if not 0 < doors.number("noise", noise, above=0) < 1:
         raise ValueError(f"noise must lie in (0, 1), got {noise}")
-    if nodes < 1:
-        raise ValueError(f"nodes must be positive, got {nodes}")
     u, w = (torch.from_numpy(a) for a in leggauss(nodes))
     weights = w / w.sum()
     phi = math.pi * (2.5 + 1.3 * u)

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Independent
 
+from dpm_lib import doors
 from dpm_lib.kernels import Kernel, Steps
-from dpm_lib.kernels.draws import check_generator
+from dpm_lib.kernels.base import check_kernel
+from dpm_lib.reverse import check_event
 
 __all__ = ["MLPNetwork", "temporal_bumps"]
 
@@ -35,6 +37,9 @@ def temporal_bumps(t: Tensor, T: int, count: int) -> Tensor:
     >>> temporal_bumps(torch.tensor([0.0, 10.0]), 20, 3).sum(1)
     tensor([1., 1.])
     """
+    doors.tensor("t", t, "(B,)", ndim=1)
+    doors.integer("T", T)
+    doors.integer("count", count, 2)
     centres = torch.linspace(0, T, count, dtype=t.dtype, device=t.device)
     width = T / (count - 1)
     return torch.softmax(-(((t[:, None] - centres) / width) ** 2) / 2, -1)
@@ -56,7 +61,8 @@ class MLPNetwork(nn.Module):
         generator: source of the initial weights, on the kernel's device.
 
     Raises:
-        ValueError: the generator is on another device.
+        TypeError: no kernel, shape, number or generator where one is expected.
+        ValueError: a number is not positive, or the generator is on another device.
     """
 
     def __init__(
@@ -69,11 +75,13 @@ class MLPNetwork(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        check_generator(generator, kernel.beta.device)
-        self.kernel, self.event_shape = kernel, torch.Size(event_shape)
+        doors.generator_on(check_kernel(kernel).beta.device, generator)
+        doors.integer("hidden", hidden)
+        doors.integer("layers", layers)
+        self.kernel, self.event_shape = kernel, doors.event("event_shape", event_shape)
         d = self.event_shape.numel()
         sizes = [d, *[hidden] * layers, kernel.outputs * d]
-        like = kernel.beta.detach()
+        like = torch.empty(0, dtype=kernel.dtype, device=kernel.beta.device)
         self.state = nn.ModuleList(_linear(a, b, like, generator) for a, b in pairwise(sizes))
         self.time = nn.ModuleList(_linear(BUMPS, b, like, generator) for b in sizes[1:])
         for name in (f"state.{layers}.weight", f"time.{layers}.weight"):
@@ -81,9 +89,12 @@ class MLPNetwork(nn.Module):
 
     def forward(self, xt: Tensor, t: Steps) -> Independent:
         """Law of the state before xt, ``(B, *event)``, for t = 2 … T, an int or ``(B,)``."""
+        self.kernel.check(t, first=2, xt=xt)
+        check_event("xt", xt, self.event_shape)
         time = torch.full((1,), t, device=xt.device) if isinstance(t, int) else t
-        bumps = temporal_bumps(time.to(xt.dtype), self.kernel.T, BUMPS)
-        h = xt.flatten(1)
+        dtype = next(self.parameters()).dtype
+        bumps = temporal_bumps(time.to(xt.dtype), self.kernel.T, BUMPS).to(dtype)
+        h = xt.flatten(1).to(dtype)
         for i, (state, clock) in enumerate(zip(self.state, self.time, strict=True)):
             h = state(h) + clock(bumps)
             if i < len(self.state) - 1:

@@ -10,7 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Independent
 
+from dpm_lib import doors
 from dpm_lib.kernels import Kernel, Steps, draw
+from dpm_lib.kernels.base import check_kernel
+from dpm_lib.reverse import check_event
 
 __all__ = ["RBFNetwork"]
 
@@ -33,7 +36,8 @@ class RBFNetwork(nn.Module):
         generator: source of the centres, on the kernel's device.
 
     Raises:
-        ValueError: the generator is on another device.
+        TypeError: no kernel, shape, number or generator where one is expected.
+        ValueError: a number is not positive, or the generator is on another device.
 
     Source: paper section 3.1.1 and appendix D.1.1.
     """
@@ -47,9 +51,12 @@ class RBFNetwork(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        self.kernel, self.event_shape = kernel, torch.Size(event_shape)
-        new, outputs = kernel.beta.detach().new_zeros, kernel.outputs * self.event_shape.numel()
+        doors.generator_on(check_kernel(kernel).beta.device, generator)
+        doors.integer("units", units)
+        self.kernel, self.event_shape = kernel, doors.event("event_shape", event_shape)
+        outputs = kernel.outputs * self.event_shape.numel()
         centres = draw(kernel.prior((units, *self.event_shape)), generator)
+        new = centres.new_zeros
         self.centres = nn.Parameter(centres.detach().flatten(1))
         self.log_widths = nn.Parameter(new(units) + math.log(WIDTH))
         self.weight = nn.Parameter(new(kernel.T, units, outputs))
@@ -57,7 +64,11 @@ class RBFNetwork(nn.Module):
 
     def forward(self, xt: Tensor, t: Steps) -> Independent:
         """Law of the state before xt, ``(B, *event)``, for t = 2 … T, an int or ``(B,)``."""
-        away = (xt.flatten(1)[:, None] - self.centres) / self.log_widths.exp()[:, None]
+        self.kernel.check(t, first=2, xt=xt)
+        check_event("xt", xt, self.event_shape)
+        away = (
+            xt.flatten(1).to(self.centres.dtype)[:, None] - self.centres
+        ) / self.log_widths.exp()[:, None]
         unit = torch.softmax(-away.square().sum(-1) / 2, -1)
         readout, bias = self.weight[t - 1], self.bias[t - 1]
         z = (unit[:, None] @ readout).squeeze(1) + bias

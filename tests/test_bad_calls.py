@@ -1,0 +1,330 @@
+"""Bad calls of every public function: each is refused by the name of what is wrong with it.
+
+A row is a call, as a user would type it, and the argument that its error must name.  The words must
+say what is expected and what came: "<argument> must <expected>, got <what came>".
+"""
+
+import copy
+import re
+import time
+
+import pytest
+import torch
+from torch.distributions import Bernoulli, Categorical, Gamma, Independent, Normal
+
+import dpm_lib as dpm
+from dpm_lib.learning import recipes
+from dpm_lib.learning.evaluation import record
+from dpm_lib.learning.networks import temporal_bumps
+
+NAN, INF = float("nan"), float("inf")
+
+
+def rows(argument, template, *values):
+    """One row for each value, which stands for the dot in the template."""
+    return [(template.replace("•", value), argument) for value in values]
+
+
+NO_COUNT = ("0", "-1", "2.5", "True", "None", "'4'")
+NO_NUMBER = ("0", "-0.1", "NAN", "INF", "'1'", "None", "True")
+NO_STEP = ("0", "5", "-1", "1.0", "True", "None", "'1'", "ones", "ones.bool()", "ones.byte()",
+           "ones.long()[:2]", "9 * ones.long()",
+           "0 * ones.long()", "ones.long()[:, None]")  # fmt: skip
+NO_STATE = ("None", "3.0", "[1.0]", "x.half()", "x.bfloat16()", "x.long()", "x.to('meta')",
+            "x.sum()")  # fmt: skip
+NO_DATA = (*NO_STATE, "NAN * x", "INF * x", "x[:0]")
+NO_BITS = ("x / 2", "x - 1.5", "2 * x")
+NO_GENERATOR = ("None", "3", "torch.Generator")
+NO_DTYPE = ("torch.float16", "torch.bfloat16", "torch.int64", "'float32'", "None", "float")
+NO_DEVICE = ("'warp'", "3.5", "'cpu:x'", "cuda")
+NO_KERNEL = ("None", "x", "m", "dpm.GaussianKernel", "beta")
+NO_MODEL = ("None", "x", "k", "m.network", "dpm.ReverseProcess")
+SCHEDULES = {
+    "erase_evenly": "•", "inverse": "•", "cosine": "•", "reference_code": "•",
+    "linear": "•, 0.1, 0.2", "geometric": "•, 0.1, 0.2",
+}  # fmt: skip
+
+TABLE = [
+    # rates
+    *(row for name, call in SCHEDULES.items() for row in [
+        *rows("T", f"schedules.{name}({call})", *NO_COUNT),
+        *rows("dtype", f"schedules.{name}({call.replace('•', '4')}, dtype=•)", *NO_DTYPE),
+        *rows("device", f"schedules.{name}({call.replace('•', '4')}, device=•)", *NO_DEVICE),
+    ]),
+    *(row for name in ("linear", "geometric") for row in [
+        *rows("first", f"schedules.{name}(4, •, 0.5)", *NO_NUMBER, "1.1"),
+        *rows("last", f"schedules.{name}(4, 0.5, •)", *NO_NUMBER, "1.1"),
+    ]),
+    ("schedules.linear(4, 1e-60, 1.0, dtype=torch.float32)", "beta"),
+    *rows("first_step", "schedules.reference_code(4, •)", "NAN", "2.0", "'1'", "-1.5"),
+    ("schedules.reference_code(4, -0.5)", "beta"),
+    *(row for kind in ("GaussianKernel", "BinomialKernel", "schedules.signal", "schedules.noise")
+      for row in rows("beta", f"dpm.{kind}(•)", "None", "[0.1]", "beta.half()", "beta.bfloat16()",
+                      "beta.long()", "beta[:0]", "beta[0]", "beta[None]", "-beta", "0 * beta",
+                      "beta + 1", "NAN * beta", "x")),
+    *rows("rate", "dpm.BinomialKernel(beta, •)", *NO_NUMBER, "1", "1.5"),
+    # kernels
+    *(row for kernel, data in (("k", NO_DATA), ("b", NO_DATA + NO_BITS)) for row in [
+        *rows("x_prev", f"{kernel}.step(•, 1)", *NO_STATE),
+        *rows("x0", f"{kernel}.marginal(•, 1)", *NO_STATE),
+        *rows("x0", f"{kernel}.posterior(•, x, 2)", *NO_STATE),
+        *rows("xt", f"{kernel}.posterior(x, •, 2)", *NO_STATE, "x.float()", "x[:1]", "x[:, :1]"),
+        *rows("t", f"{kernel}.step(x, •)", *NO_STEP),
+        *rows("t", f"{kernel}.marginal(x, •)", *NO_STEP),
+        *rows("t", f"{kernel}.posterior(x, x, •)", *NO_STEP, "1", "ones.long()"),
+        *rows("t", f"{kernel}.head(x, •, *outputs[:{kernel}.outputs])", *NO_STEP, "1"),
+        *rows("t", f"{kernel}.marginal_entropy(x, •)", "0", "5", "True"),
+        *rows("t", f"{kernel}.expected_log_prior(x, •)", "0", "5", "True"),
+        *rows("x0", f"{kernel}.prior_surplus(•)", "None", "x.half()", "x.sum()"),
+        *rows("xt", f"{kernel}.head(•, 2, x, x)", "None", "x.half()"),
+        *rows("outputs", f"{kernel}.head(x, 2, •)", "x, x, x", "x[:, :1], x[:, :1]", "",
+              "None, None", "x.numpy(), x.numpy()"),
+        *rows("x0", f"{kernel}.check_data(•)", *data),
+        *rows("shape", f"{kernel}.prior(•)", "3", "None", "'ab'"),
+        *rows("each side of shape", f"{kernel}.prior(•)", "(3, 0)", "(-1,)", "(2.0,)"),
+    ]),
+    # chains
+    *rows("kernel", "forward.trajectory(•, x, g)", *NO_KERNEL),
+    *rows("x0", "forward.trajectory(k, •, g)", *NO_DATA),
+    *rows("generator", "forward.trajectory(k, x, •)", *NO_GENERATOR),
+    *(row for name in ("log_prob", "log_prob_backwards") for row in [
+        *rows("trajectory", f"forward.{name}(k, •)", "None", "x", "chain[:-1]", "chain.half()",
+              "NAN * chain", "chain[:, :0]"),
+        *rows("kernel", f"forward.{name}(•, chain)", "None", "chain", "m"),
+    ]),
+    *rows("trajectory", "m.log_prob(•)", "None", "x", "chain[1:]", "NAN * chain"),
+    ("m.log_prob(chain[..., :1])", "x0"),
+    *rows("kernel", "dpm.ReverseProcess(•, m.network)", *NO_KERNEL),
+    *rows("network", "dpm.ReverseProcess(k, •)", "None", "x", "k", "torch.nn.Linear(2, 2)",
+          "mlp(k2)", "rbf(k2)", "mlp(b)", "dpm.identity_network(k2, (2,))",
+          "dpm.identity_network(b, (2,))", "law.reversal(k2)", "mixture.reversal(k2)",
+          "dpm.heartbeat().reversal(b2)"),
+    ("dpm.ReverseProcess(b, dpm.heartbeat().factorised(b2))", "network"),
+    ("dpm.ReverseProcess(k, mixture.moment_matched(k2))", "network"),
+    *rows("event_shape", "dpm.identity_network(k, •)", "3", "None", "'ab'"),
+    *rows("each side of event_shape", "dpm.identity_network(k, •)", "(0,)", "(2.0,)"),
+    *rows("kernel", "dpm.identity_network(•, (2,))", *NO_KERNEL),
+    *rows("xt", "m.step(•, 2)", "x[:, :1]", "x.flatten()", "x[None]"),
+    *rows("x_prev", "m.step(•, 2)", *NO_STATE),
+    *rows("t", "m.step(x, •)", *NO_STEP),
+    *rows("n", "m.sample(•, generator=g)", *NO_COUNT),
+    *rows("n", "m.trajectory(•, generator=g)", *NO_COUNT),
+    *rows("generator", "m.sample(2, generator=•)", *NO_GENERATOR),
+    *rows("generator", "m.trajectory(2, generator=•)", *NO_GENERATOR),
+    # laws that a network may not return
+    *(row for what in ("step(x, 2)", "step(x, 2 * ones.long())", "sample(3, generator=g)")
+      for row in rows("network", f"returns(lambda xt, t: •).{what}",
+        "None", "xt", "normal(xt, -1)", "normal(xt, 0)", "normal(NAN * xt, 1)", "normal(xt, NAN)",
+        "bits(xt.sigmoid())", "normal(xt.half(), 1)", "normal(xt[:, :1], 1)", "Normal(xt, 1)")),
+    *rows("network", "returns(lambda xt, t: bits(•), b).sample(3, generator=g)",
+          "xt + 1.5", "xt - 2", "NAN * xt", "0.5 * xt.half()"),
+    ("returns(lambda xt, t: k.head(xt, t, NAN * xt, xt)).sample(3, generator=g)", "network"),
+    ("returns(lambda xt, t: b.head(xt, t, NAN * xt), b).sample(3, generator=g)", "network"),
+    ("returns(lambda xt, t: k.head(xt, t, NAN * xt, xt)).trajectory(3, generator=g)", "network"),
+    *rows("network", "dpm.•(returns(lambda xt, t: k.head(xt, t, NAN * xt, xt)), x, generator=g)",
+          "bound", "sampled_bound", "evaluate"),
+    *rows("network", "dpm.•(returns(lambda xt, t: k.head(xt, t, NAN * xt, xt)), x, trajectories=3, "
+          "generator=g)", "log_likelihood", "trajectory_bound", "draw_log_weights"),
+    ("dpm.ReverseProcess(k, mixture.reversal(k)).step(x, ones.long())", "t"),
+    # scores
+    *(row for call in ("bound(•, x, generator=g)", "sampled_bound(•, x, generator=g)",
+                       "log_likelihood(•, x, trajectories=9, generator=g)",
+                       "draw_log_weights(•, x, trajectories=9, generator=g)",
+                       "trajectory_bound(•, x, trajectories=9, generator=g)",
+                       "evaluate(•, x, generator=g)", "fit(•, x, steps=1, generator=g)",
+                       "log_weights(•, chain)", "log_weight_terms(•, chain)")
+      for row in rows("model", f"dpm.{call}", *NO_MODEL)),
+    *(row for call in ("bound(m, •, generator=g)", "sampled_bound(m, •, generator=g)",
+                       "log_likelihood(m, •, trajectories=9, generator=g)",
+                       "draw_log_weights(m, •, trajectories=9, generator=g)",
+                       "trajectory_bound(m, •, trajectories=9, generator=g)",
+                       "evaluate(m, •, generator=g)")
+      for row in rows("x0", f"dpm.{call}", *NO_DATA, "x[:, :1]", "x[None]")),
+    *(row for call in ("bound(bm, •, generator=g)", "evaluate(bm, •, generator=g)")
+      for row in rows("x0", f"dpm.{call}", *NO_BITS)),
+    *(row for call in ("bound(m, x, generator=•)", "sampled_bound(m, x, generator=•)",
+                       "log_likelihood(m, x, trajectories=9, generator=•)",
+                       "draw_log_weights(m, x, trajectories=9, generator=•)",
+                       "trajectory_bound(m, x, trajectories=9, generator=•)",
+                       "evaluate(m, x, generator=•)", "fit(m, x, steps=1, generator=•)")
+      for row in rows("generator", f"dpm.{call}", *NO_GENERATOR)),
+    *(row for call, more in (("draw_log_weights", ()), ("log_likelihood", ("1",)),
+                             ("trajectory_bound", ("1",)))
+      for row in rows("trajectories", f"dpm.{call}(m, x, trajectories=•, generator=g)", *NO_COUNT,
+                      *more)),
+    *rows("x0", "dpm.evaluate(m, •, generator=g)", "x[:1]"),
+    *rows("repeats", "dpm.evaluate(m, x, generator=g, repeats=•)", *NO_COUNT),
+    *(row for call in ("null_log_likelihood", "prior_term", "edge_term", "correction") for row in [
+        *rows("kernel", f"dpm.{call}(•, x)", *NO_KERNEL),
+        *rows("x0", f"dpm.{call}(k, •)", *NO_DATA),
+        *rows("x0", f"dpm.{call}(b, •)", *NO_BITS),
+    ]),
+    *(row for call in ("log_weights", "log_weight_terms")
+      for row in rows("trajectory", f"dpm.{call}(m, •)", "None", "x", "chain[1:]", "NAN * chain",
+                      "chain.half()")),
+    *rows("values", "dpm.mean_and_error(•)", "None", "x[:, :1]", "x.sum()", "NAN * x", "x.long()"),
+    *rows("x", "dpm.second_moment(•)", "None", "NAN * x", "x[:0]", "x.half()"),
+    *rows("nats", "dpm.bits(•)", "None", "'1'"),
+    *rows("q", "dpm.divergence(•, normal(x, 1), g)", "None", "x"),
+    *rows("p", "dpm.divergence(normal(x, 1), •, g)", "None", "x", "bits(x.sigmoid())"),
+    *rows("generator", "dpm.draw(normal(x, 1), •)", *NO_GENERATOR),
+    *rows("distribution", "dpm.draw(•, g)", "None", "x", "Gamma(x.exp(), x.exp())"),
+    ("dpm.draw(Categorical(logits=NAN * x, validate_args=False), g)",
+     "probabilities of the distribution"),
+    # networks and training
+    *(row for net, size in (("MLPNetwork", "hidden"), ("RBFNetwork", "units")) for row in [
+        *rows("kernel", f"dpm.{net}(•, (2,), generator=g)", *NO_KERNEL),
+        *rows("event_shape", f"dpm.{net}(k, •, generator=g)", "3", "None"),
+        *rows("each side of event_shape", f"dpm.{net}(k, •, generator=g)", "(0,)", "(1.5,)"),
+        *rows(size, f"dpm.{net}(k, (2,), •, generator=g)", *NO_COUNT),
+        *rows("generator", f"dpm.{net}(k, (2,), generator=•)", *NO_GENERATOR),
+        *rows("t", f"dpm.{net}(k, (2,), generator=g)(x, •)", *NO_STEP, "1"),
+        *rows("xt", f"dpm.{net}(k, (2,), generator=g)(•, 2)", *NO_STATE, "x[:, :1]"),
+    ]),
+    *rows("layers", "dpm.MLPNetwork(k, (2,), 8, •, generator=g)", *NO_COUNT),
+    *rows("t", "temporal_bumps(•, 4, 3)", "None", "3", "ones.long()", "x"),
+    *rows("T", "temporal_bumps(ones, •, 3)", *NO_COUNT),
+    *rows("count", "temporal_bumps(ones, 4, •)", *NO_COUNT, "1"),
+    *rows("x0", "dpm.fit(m, •, steps=1, generator=g)", "None", "3", "x.half()", "NAN * x", "3 * x",
+          "x[:, :1]", "x[:0]", "lambda n, g: None", "lambda n, g: x", "outliers"),
+    *rows("x0", "next(dpm.fit(m, lambda n, g: •, steps=1, generator=g))",
+          "torch.ones(n, 2).double() * (NAN if n == 256 else 1)",
+          "torch.ones(n if n > 999 else 3, 2)"),
+    *(row for name in ("steps", "batch")
+      for row in rows(name, f"dpm.fit(m, x, generator=g, **dict(steps=1) | dict({name}=•))",
+                      *NO_COUNT, "-5")),
+    *rows("learning_rate", "dpm.fit(m, x, steps=1, generator=g, learning_rate=•)", *NO_NUMBER),
+    ("dpm.fit(identity, x, steps=1, generator=g)", "model"),
+    ("list(dpm.fit(m, x, steps=50, learning_rate=1e9, generator=g))", "network"),
+    ("m.load_state_dict(mlp_model(k2).state_dict())", "state_dict"),
+    ("m.load_state_dict({n: v for n, v in m.state_dict().items() if 'beta' not in n})",
+     "state_dict"),
+    ("k.load_state_dict(dpm.GaussianKernel(beta[:2]).state_dict())", "state_dict"),
+    ("b.load_state_dict(b2.state_dict())", "state_dict"),
+    ("b2.load_state_dict(dpm.BinomialKernel(b2.beta, 0.3).state_dict())", "state_dict"),
+    *(row for use in ("k.marginal(x, 2)", "m.step(x, 2)", "dpm.bound(m, x, generator=g)",
+                      "m.sample(2, generator=g)", "k.prior((3, 2))", "m.state_dict()", "m.float()",
+                      "copy.deepcopy(m)")
+      for row in rows("beta", f"[k.•, {use}]", "beta.mul_(0.5)", "beta.__setitem__(0, 0.9)",
+                      "__setattr__('beta', k2.beta)")),
+    # laws of data
+    *rows("mean", "dpm.GaussianLaw(•, x[0])", "None", "NAN * x[0]", "x[0].half()", "x[:0]"),
+    *rows("variance", "dpm.GaussianLaw(x[0], •)", "None", "NAN * x[0]", "-x[0]", "0 * x[0]", "x",
+          "x[0].float()"),
+    *rows("weights", "dpm.MixtureLaw(•, x, x[0, 0])", "None", "NAN * x[:, 0]", "-x[:, 0]",
+          "0 * x[:, 0]", "x", "x[0]", "x[:0, 0]"),
+    *rows("means", "dpm.MixtureLaw(x[:, 0], •, x[0, 0])", "None", "NAN * x", "x[0]", "INF * x"),
+    *rows("variance", "dpm.MixtureLaw(x[:, 0], x, •)", "None", "0.1", "-x[0, 0]", "x[0]", "x"),
+    *rows("patterns", "dpm.PatternLaw(•, x[:, 0])", "None", "x / 2", "x", "x[0]", "NAN * x"),
+    *rows("weights", "dpm.PatternLaw(torch.eye(3).double(), •)", "None", "-ones", "0 * ones", "x",
+          "ones[:2]", "NAN * ones"),
+    *(row for data, kernel, other in (("law", "k", "b"), ("mixture", "k", "b"),
+                                      ("dpm.heartbeat(6)", "b", "k")) for row in [
+        *rows("n", f"{data}.sample(•, g)", *NO_COUNT),
+        *rows("generator", f"{data}.sample(2, •)", *NO_GENERATOR),
+        *rows("x", f"{data}.log_prob(•)", "None", "x.half()", "x.float()", "NAN * x", "x[:, :1]"),
+        *(row for call in ("marginal({}, 2)", "reversal({})", "entropy({}, 2)", "optimum({})")
+          for row in rows("kernel", f"{data}.{call.format('•')}", "None", "x", other)),
+        *(row for call in ("marginal", "entropy")
+          for row in rows("t", f"{data}.{call}({kernel}, •)", "0", "5", "2.0", "True",
+                          "ones.long()")),
+    ]),
+    *rows("kernel", "law.model_law(•)", "None", "b"),
+    *rows("data", "law.log_likelihood(•)", "None", "mixture", "dpm.GaussianLaw(ones, ones)"),
+    ("mixture3.entropy(k, 1)", "d"),
+    ("dpm.heartbeat(21).entropy(b, 1)", "d"),
+    ("dpm.MixtureLaw(x[:, 0], x, 1e-9 * x[0, 0]).entropy(dpm.GaussianKernel(1e-9 * beta), 1)",
+     "variance"),
+    *rows("noise", "dpm.swiss_roll(•)", *NO_NUMBER, "1", "2.0"),
+    *rows("nodes", "dpm.swiss_roll(0.1, •)", *NO_COUNT),
+    *rows("length", "dpm.heartbeat(•)", *NO_COUNT, "4"),
+    *(row for call in ("swiss_roll", "heartbeat") for row in [
+        *rows("dtype", f"dpm.{call}(dtype=•)", *NO_DTYPE),
+        *rows("device", f"dpm.{call}(device=•)", *NO_DEVICE),
+    ]),
+    *rows("generator", "dpm.digits(generator=•)", *NO_GENERATOR),
+    *rows("dtype", "dpm.digits(generator=g, dtype=•)", *NO_DTYPE),
+    *rows("device", "dpm.digits(generator=g, device=•)", *NO_DEVICE),
+    # records
+    *rows("recipe", "recipes.run(•, seed=0)", "'mnist'", "None", "3"),
+    *rows("seed", "recipes.run('swiss-roll-mlp', seed=•)", "None", "1.5", "-1", "True"),
+    *rows("steps", "recipes.run('swiss-roll-mlp', seed=0, steps=•)", "0", "-5", "1.5", "True"),
+    *rows("device", "recipes.run('swiss-roll-mlp', seed=0, device=•)", *NO_DEVICE),
+    *rows("experiment", "list(recipes.run_all(•, seeds=1))", "'mnist'", "None"),
+    *rows("seeds", "list(recipes.run_all('digits', seeds=•))", *NO_COUNT),
+    *rows("device", "list(recipes.run_all('digits', seeds=1, device=•))", *NO_DEVICE),
+    *rows("name", "dpm.recorded(•)", "'../x'", "''", "None", "'a/b'"),
+    *rows("name", "record(•, [])", "'../x'", "''", "None"),
+    *rows("runs", "record('a', •)", "[{}]", "[{'K': 1.0}]", "None", "[3]"),
+    *rows("dtype", "dpm.rounding(•, 4)", "None", "torch.int64", "'float64'"),
+    *rows("operations", "dpm.rounding(torch.float64, •)", *NO_NUMBER),
+]  # fmt: skip
+
+
+torch.optim.Adam(
+    [torch.zeros(1, requires_grad=True)]
+)  # the first of a process imports for a second
+
+
+@pytest.fixture
+def things():
+    """What the calls of the table are made with: all new for each row."""
+    beta = torch.tensor([0.1, 0.2, 0.3, 0.4]).double()
+    k, k2 = dpm.GaussianKernel(beta), dpm.GaussianKernel(beta * 1.01)
+    b, b2 = dpm.BinomialKernel(beta), dpm.BinomialKernel(beta * 1.01)
+    g = torch.Generator().manual_seed(0)
+    x = torch.ones(3, 2).double()
+
+    def mlp(kernel):
+        return dpm.MLPNetwork(kernel, (2,), hidden=4, layers=1, generator=g)
+
+    def mlp_model(kernel):
+        return dpm.ReverseProcess(kernel, mlp(kernel))
+
+    def returns(formula, kernel=k):
+        return dpm.ReverseProcess(kernel, dpm.ClosedForm(torch.Size([2]), formula))
+
+    def normal(mean, scale):
+        scale = torch.full_like(mean, scale)
+        return Independent(Normal(mean, scale, validate_args=False), 1, validate_args=False)
+
+    outliers = torch.zeros(1000, 2).double()
+    outliers[0] = 600.0
+    return dict(  # noqa: C408
+        beta=beta, k=k, k2=k2, b=b, b2=b2, g=g, x=x, mlp=mlp, mlp_model=mlp_model,
+        rbf=lambda kernel: dpm.RBFNetwork(kernel, generator=g), returns=returns, normal=normal,
+        bits=lambda p: Independent(Bernoulli(p, validate_args=False), 1, validate_args=False),
+        m=mlp_model(k), bm=mlp_model(b), ones=torch.ones(3).double(), outputs=(x, x),
+        identity=dpm.ReverseProcess(k, dpm.identity_network(k, (2,))), outliers=outliers,
+        chain=torch.ones(5, 3, 2).double(), law=dpm.GaussianLaw(0 * x[0], x[0]),
+        mixture=dpm.MixtureLaw(x[:, 0], torch.eye(3, 2).double(), x[0, 0]),
+        mixture3=dpm.MixtureLaw(x[:, 0], torch.eye(3).double(), x[0, 0]),
+        cuda="cuda" if not torch.cuda.is_available() else "cuda:99",
+        dpm=dpm, schedules=dpm.schedules, forward=dpm.forward, recipes=recipes, record=record,
+        temporal_bumps=temporal_bumps, torch=torch, NAN=NAN, INF=INF, Normal=Normal, Gamma=Gamma,
+        Categorical=Categorical, copy=copy,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "argument"), TABLE, ids=[call for call, _ in TABLE])
+def test_bad_call_is_refused_by_name(call, argument, things, tmp_path, monkeypatch):
+    """Within a second, with the argument, what is expected and what came."""
+    monkeypatch.setattr("dpm_lib.learning.evaluation.EXPERIMENTS", tmp_path)
+    begin = time.perf_counter()
+    with pytest.raises((ValueError, TypeError)) as caught:
+        eval(call, things)
+    assert time.perf_counter() - begin < 1
+    words = str(caught.value)
+    assert re.match(rf"{argument} must .*(, got| got| was made| it | they ).+", words), words
+    assert "\n" not in words
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_the_table_is_long_and_misses_nobody():
+    """Every public function and class that takes arguments stands in the table."""
+    assert len(TABLE) == len(set(TABLE)) >= 300
+    called = {name for call, _ in TABLE for name in re.findall(r"\w+", call)}
+    public = {name for name in dpm.__all__ if callable(getattr(dpm, name))}
+    no_door = {"Bound", "ClosedForm", "Estimate", "Kernel", "LogLikelihood", "library_version",
+               "check", "prove"}  # fmt: skip
+    assert public - called == no_door
