@@ -1,11 +1,14 @@
 """``dpm``: the ledger of equations and the recorded experiments, on the command line."""
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import typer.core
 from tqdm import tqdm
 
 from dpm_lib.evidence import ledger
@@ -14,7 +17,25 @@ from dpm_lib.learning import evaluation, recipes
 
 __all__ = ["app"]
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+class OneLine(typer.core.TyperGroup):
+    """Commands whose errors are one line, also those of a call that typer does not understand."""
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """Run a command; what is wrong with the call goes to stderr, with exit code 2."""
+        try:
+            code = super().main(*args, **settings | {"standalone_mode": False})
+        except Exception as error:
+            if not hasattr(error, "format_message"):
+                raise
+            place = getattr(error, "ctx", None)
+            usage = f"{place.command_path if place else 'dpm'} --help"
+            typer.echo(f"Error: {' '.join(error.format_message().split())} (see {usage})", err=True)
+            sys.exit(2)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+app = typer.Typer(cls=OneLine, add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.callback()
@@ -61,17 +82,21 @@ def record(
     experiment: Annotated[str, typer.Argument(help="swiss_roll or digits.")],
     seeds: Annotated[int, typer.Option(min=1, help="Number of seeds, from 0.")] = 3,
     device: Annotated[str, typer.Option(help="Where to run.")] = "cpu",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the file; in a clone, results/experiments.")
+    ] = None,
 ) -> None:
-    """Run an experiment in full (many minutes) and replace its file in results/experiments.
+    """Run an experiment in full (many minutes) and replace its file of records.
 
     Finished runs are kept when it is interrupted: the same command goes on.
     """
     with _messages():
-        runs = recipes.run_all(experiment, seeds=seeds, device=device)
+        file = evaluation.record_file(experiment, out)
+        runs = recipes.run_all(experiment, seeds=seeds, device=device, folder=out)
         total = seeds * len(recipes.EXPERIMENTS.get(experiment, []))
         finished = 0
         try:
-            for _ in tqdm(runs, desc=experiment, total=total):
+            for _ in tqdm(runs, desc=experiment, total=total, delay=1):
                 finished += 1
         except KeyboardInterrupt:
             typer.echo(
@@ -79,7 +104,7 @@ def record(
                 err=True,
             )
             raise typer.Exit(130) from None
-    typer.echo(evaluation.EXPERIMENTS / f"{experiment}.json")
+    typer.echo(file)
 
 
 @contextmanager

@@ -5,14 +5,17 @@ say what is expected and what came: "<argument> must <expected>, got <what came>
 """
 
 import copy
+import os
 import re
 import time
 
 import pytest
 import torch
 from torch.distributions import Bernoulli, Categorical, Gamma, Independent, Normal
+from typer.testing import CliRunner
 
 import dpm_lib as dpm
+from dpm_lib.cli import app
 from dpm_lib.learning import recipes
 from dpm_lib.learning.evaluation import record
 from dpm_lib.learning.networks import temporal_bumps
@@ -233,7 +236,7 @@ TABLE = [
     *rows("data", "law.log_likelihood(•)", "None", "mixture", "dpm.GaussianLaw(ones, ones)"),
     ("mixture3.entropy(k, 1)", "d"),
     ("dpm.heartbeat(21).entropy(b, 1)", "d"),
-    ("dpm.MixtureLaw(x[:, 0], x, 1e-9 * x[0, 0]).entropy(dpm.GaussianKernel(1e-9 * beta), 1)",
+    ("dpm.MixtureLaw(x[:, 0], torch.eye(3, 2).double(), 1e-9 * x[0, 0]).entropy(dpm.GaussianKernel(1e-9 * beta), 1)",
      "variance"),
     *rows("noise", "dpm.swiss_roll(•)", *NO_NUMBER, "1", "2.0"),
     *rows("nodes", "dpm.swiss_roll(0.1, •)", *NO_COUNT),
@@ -318,6 +321,44 @@ def test_bad_call_is_refused_by_name(call, argument, things, tmp_path, monkeypat
     assert re.match(rf"{argument} must .*(, got| got| was made| it | they ).+", words), words
     assert "\n" not in words
     assert not list(tmp_path.glob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("", "Missing command"),
+        ("frob", "No such command 'frob'"),
+        ("record", "Missing argument 'experiment'"),
+        ("record mnist", "experiment must be one of .*, got 'mnist'"),
+        ("record digits more", "unexpected extra argument"),
+        *((f"record digits --seeds {n}", "'--seeds'") for n in ("0", "-1", "1.5", "x")),
+        *((f"record digits --device {name}", "device must be .*, got '.*'") for name in (
+            "warp", "cpu:x", "cuda:99")),
+        ("record digits --out {file}", "folder must be .*, got"),
+        ("record digits --out {file}/in", "folder must be .*, got"),
+        ("record digits --out {locked}", "folder must be .*, got"),
+        ("record digits --steps 3", "No such option"),
+        ("equations --frob", "No such option"),
+        ("equations extra", "unexpected extra argument"),
+        ("equations --json=yes", "'--json'"),
+        ("slips --json", "No such option"),
+        ("slips extra", "unexpected extra argument"),
+    ],
+)  # fmt: skip
+def test_bad_command_ends_in_one_line(command, words, tmp_path, monkeypatch):
+    """With exit code 2, within a second, and with nothing written."""
+    monkeypatch.setattr("dpm_lib.learning.evaluation.EXPERIMENTS", tmp_path)
+    file, locked = tmp_path / "file", tmp_path / "locked"
+    file.write_text("")
+    locked.mkdir(mode=0o555)
+    if "{locked}" in command and os.access(locked, os.W_OK):
+        pytest.skip("this user may write everywhere")
+    begin = time.perf_counter()
+    result = CliRunner().invoke(app, command.format(file=file, locked=locked).split())
+    assert time.perf_counter() - begin < 1
+    assert result.exit_code == 2
+    assert re.fullmatch(rf"Error: .*{words}.*\n", result.output), result.output
+    assert {path.name for path in tmp_path.iterdir()} <= {"file", "locked", "digits.part.lock"}
 
 
 def test_the_table_is_long_and_misses_nobody():

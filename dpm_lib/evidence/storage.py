@@ -42,15 +42,20 @@ def locked(path: Path) -> Iterator[None]:
 
     Raises:
         TimeoutError: another program has held the lock for a minute.
+        ValueError: the folder cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(f"{path}.lock", timeout=PATIENCE)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
         raise TimeoutError(
             f"{lock.lock_file} has been held by another program for {PATIENCE} s; "
             "if none is running, remove it"
+        ) from error
+    except OSError as error:
+        raise ValueError(
+            f"folder must be one that can be written, got {str(path.parent)!r}: {error.strerror}"
         ) from error
     try:
         yield

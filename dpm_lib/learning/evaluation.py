@@ -19,7 +19,7 @@ from dpm_lib.evidence.storage import RESULTS, locked, replace_file
 from dpm_lib.likelihood import bits, mean_and_error, null_log_likelihood
 from dpm_lib.reverse import ReverseProcess, check_model, measuring
 
-__all__ = ["evaluate", "record", "recorded"]
+__all__ = ["evaluate", "record", "record_file", "recorded"]
 
 EXPERIMENTS = RESULTS / "experiments"
 
@@ -86,7 +86,7 @@ def record(
     Args:
         name: of the experiment, without a folder.
         runs: one record for each run, as :func:`evaluate` gives them, with the recipe added.
-        folder: by default ``results/experiments`` beside the library.
+        folder: by default, in a clone, ``results/experiments`` beside the library.
 
     Raises:
         TypeError: runs is no list of records.
@@ -102,7 +102,7 @@ def record(
     for run in runs:
         if missing := wanted - set(run):
             raise ValueError(f"runs must give {sorted(wanted)}, it lacks {sorted(missing)}")
-    path = _file(name, folder)
+    path = record_file(name, folder)
     with locked(path):
         replace_file(path, json.dumps(list(runs), indent=1, allow_nan=False) + "\n")
     return path
@@ -115,7 +115,7 @@ def recorded(name: str, folder: str | os.PathLike[str] | None = None) -> list[di
         ValueError: the name is not a plain name, or the file does not hold records.
         FileNotFoundError: the experiment has not been recorded.
     """
-    path = _file(name, folder)
+    path = record_file(name, folder)
     try:
         runs = json.loads(path.read_text(encoding="utf8"))
     except ValueError as error:
@@ -125,9 +125,20 @@ def recorded(name: str, folder: str | os.PathLike[str] | None = None) -> list[di
     return runs
 
 
-def _file(name: str, folder: str | os.PathLike[str] | None) -> Path:
+def record_file(name: str, folder: str | os.PathLike[str] | None = None) -> Path:
+    """Where the records of an experiment stand, whether they do or not.
+
+    Raises:
+        ValueError: the name is not a plain name; or no folder is given, and the library is
+            installed without the book.
+    """
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w.-]*", name):
         raise ValueError(
             f"name must be of letters, digits, '_', '-' and '.', got {doors.name_of(name)}"
+        )
+    if folder is None and not EXPERIMENTS.parent.is_dir():
+        raise ValueError(
+            "folder must be given (on the command line by --out) where the library is installed "
+            "without the book, got None"
         )
     return Path(folder or EXPERIMENTS) / f"{name}.json"

@@ -4,6 +4,7 @@ The pages train short versions of these; :func:`run` trains a whole recipe and m
 that it has not seen; :func:`run_all` does so for a whole experiment and keeps what is finished.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
@@ -132,7 +133,13 @@ def run(name: str, *, seed: int, steps: int | None = None, device: str = "cpu") 
     return result | {"seed": seed, "seconds": round(time.perf_counter() - begin, 1)}
 
 
-def run_all(name: str, *, seeds: int, device: str = "cpu") -> Iterator[dict[str, Any]]:
+def run_all(
+    name: str,
+    *,
+    seeds: int,
+    device: str = "cpu",
+    folder: str | os.PathLike[str] | None = None,
+) -> Iterator[dict[str, Any]]:
     """Run an experiment in full, write its file and yield each record as it is finished.
 
     Finished runs stand in ``<name>.part.json`` until all are; a later call of the same recipes,
@@ -142,34 +149,35 @@ def run_all(name: str, *, seeds: int, device: str = "cpu") -> Iterator[dict[str,
         name: key of :data:`EXPERIMENTS`.
         seeds: number of seeds of each recipe, from 0.
         device: where to run.
+        folder: of the file; by default, in a clone, ``results/experiments``.
 
     Raises:
         TypeError: seeds is no integer.
         ValueError: the experiment is unknown, seeds is not positive, this machine has no such
-            device, or the file of finished runs is something else.
-        OSError: the folder cannot be written to; nothing has been trained.
+            device, no folder is given where there is no clone, the folder cannot be written, or the
+            file of finished runs is something else; nothing has been trained.
     """
     runs = doors.one_of("experiment", name, EXPERIMENTS)
     doors.integer("seeds", seeds)
-    part = f"{name}.part"
+    part, parts = f"{name}.part", evaluation.record_file(f"{name}.part", folder)
     where = (str(doors.device_like(device)), library_version())
     plan = [(*each, seed, *where) for each in runs for seed in range(seeds)]
-    with locked(evaluation.EXPERIMENTS / part):
-        finished = {_plan(record): record for record in _unfinished(part)}
-        evaluation.record(part, list(finished.values()))
+    with locked(parts.with_suffix("")):
+        finished = {_plan(record): record for record in _unfinished(part, folder)}
+        evaluation.record(part, list(finished.values()), folder)
         for key in plan:
             if key not in finished:
                 recipe, steps, seed, *_ = key
                 finished[key] = run(recipe, seed=seed, steps=steps, device=device)
-                evaluation.record(part, list(finished.values()))
+                evaluation.record(part, list(finished.values()), folder)
             yield finished[key]
-        evaluation.record(name, [finished[key] for key in plan])
-        (evaluation.EXPERIMENTS / f"{part}.json").unlink()
+        evaluation.record(name, [finished[key] for key in plan], folder)
+        parts.unlink()
 
 
-def _unfinished(part: str) -> list[dict[str, Any]]:
+def _unfinished(part: str, folder: str | os.PathLike[str] | None) -> list[dict[str, Any]]:
     try:
-        return evaluation.recorded(part)
+        return evaluation.recorded(part, folder)
     except FileNotFoundError:
         return []
 

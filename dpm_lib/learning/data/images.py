@@ -68,7 +68,7 @@ def digits(
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise ImportError("digits needs scikit-learn: pip install 'dpm_lib[data]'") from error
+        raise ImportError("digits needs scikit-learn: pip install scikit-learn") from error
     grey = torch.from_numpy(load_digits().data)
     grey = grey[torch.randperm(len(grey), generator=torch.Generator().manual_seed(0))]
     x = grey + torch.rand(grey.shape, generator=generator, dtype=grey.dtype) - 0.5

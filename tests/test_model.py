@@ -1,0 +1,237 @@
+"""Rates and network are one model: saved, moved and copied together, exact in any precision."""
+
+import copy
+import math
+import pickle
+
+import pytest
+import torch
+from torch.distributions import Normal
+
+import dpm_lib as dpm
+from dpm_lib.kernels import independent
+
+KINDS = [dpm.GaussianKernel, dpm.BinomialKernel]
+
+
+def trained(kernel, generator, event=(2,)):
+    """A model whose network is not the identity."""
+    network = dpm.MLPNetwork(kernel, event, hidden=8, layers=1, generator=generator)
+    for p in network.parameters():
+        p.data += 0.3 * torch.randn(p.shape, generator=generator, dtype=p.dtype)
+    return dpm.ReverseProcess(kernel, network).requires_grad_(False)
+
+
+def score(model, x0):
+    return dpm.bound(model, x0, generator=torch.Generator().manual_seed(3)).K
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_saved_model_carries_its_rates(kind, generator):
+    """Its state gives the same model again, and goes into no model of other rates."""
+    beta, x0 = dpm.schedules.erase_evenly(6), torch.ones(4, 2).double()
+    model, again = trained(kind(beta), generator), trained(kind(beta), generator)
+    before = {name: value.clone() for name, value in again.state_dict().items()}
+    other = trained(kind(dpm.schedules.inverse(6)), generator)
+    with pytest.raises(ValueError, match="state_dict must hold the rates"):
+        again.load_state_dict(other.state_dict())
+    assert all(torch.equal(again.state_dict()[name], value) for name, value in before.items())
+    assert not torch.equal(score(again, x0), score(model, x0))
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(score(again, x0), score(model, x0))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_are_models(copied, generator):
+    """A copy scores the same, and is as safe: its rates cannot be changed either."""
+    model, x0 = trained(dpm.BinomialKernel(torch.full((5,), 0.3), 0.2), generator), torch.ones(4, 2)
+    twin = copied(model)
+    assert torch.equal(score(twin, x0), score(model, x0))
+    assert twin.kernel.matches(model.kernel)
+    assert twin.kernel is twin.network.kernel
+    twin.kernel.beta.mul_(0.5)
+    with pytest.raises(ValueError, match="beta must stay"):
+        score(twin, x0)
+    assert score(model, x0).isfinite().all()
+
+
+def test_rates_belong_to_the_kernel():
+    """Rates that the caller changes later do not reach into the kernel."""
+    beta = torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64)
+    kernel = dpm.GaussianKernel(beta)
+    before = kernel.marginal(torch.ones(1, 1).double(), 3).mean
+    beta.mul_(0.5)
+    assert torch.equal(kernel.marginal(torch.ones(1, 1).double(), 3).mean, before)
+    assert kernel.beta.tolist() == [0.1, 0.2, 0.3]
+
+
+def test_kernels_match_in_kind_and_rates():
+    beta = torch.tensor([0.1, 0.2, 0.3]).double()
+    kernel = dpm.BinomialKernel(beta, 0.2)
+    assert kernel.matches(dpm.BinomialKernel(beta.clone(), 0.2))
+    for other in (dpm.BinomialKernel(beta, 0.3), dpm.BinomialKernel(beta[:2], 0.2),
+                  dpm.BinomialKernel(beta.flip(0), 0.2), dpm.GaussianKernel(beta)):  # fmt: skip
+        assert not kernel.matches(other)
+        assert not other.matches(kernel)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_states_may_be_of_either_precision(kind, dtype, generator):
+    """A float64 schedule serves float32 data, and the other way round: laws are as the states."""
+    for rates in (torch.float32, torch.float64):
+        kernel = kind(torch.full((5,), 0.3, dtype=rates))
+        assert kernel.beta.dtype == kernel.alpha_bar.dtype == torch.float64
+        x = (torch.rand(3, 2, generator=generator) > 0.5).to(dtype)
+        t = torch.tensor([2, 3, 5])
+        for law in (kernel.step(x, t), kernel.step(x, 2), kernel.marginal(x, t),
+                    kernel.posterior(x, x, t), kernel.posterior(x, x, 3)):  # fmt: skip
+            assert law.log_prob(x).dtype == law.mean.dtype == dtype
+        model = trained(kernel, generator)
+        assert dpm.bound(model, x, generator=generator).K.dtype == dtype
+        assert model.sample(2, generator=generator).dtype == rates == model.dtype
+        assert model.to(dtype).sample(2, generator=generator).dtype == dtype == kernel.dtype
+        assert kernel.beta.dtype == torch.float64
+
+
+@pytest.mark.parametrize("network", [dpm.MLPNetwork, dpm.RBFNetwork])
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_precision_keeps_the_truth(kind, half, network, generator):
+    """An identity network in half precision is the prior, to rounding in float32, for T = 1000."""
+    kernel = kind(dpm.schedules.reference_code(1000))
+    model = dpm.ReverseProcess(kernel, network(kernel, (2,), 8, generator=generator)).to(half)
+    x0 = (torch.rand(20, 2, generator=generator) > 0.5).float()
+    got = dpm.log_likelihood(model, x0, trajectories=2, generator=generator)
+    null = dpm.null_log_likelihood(kernel, x0)
+    torch.testing.assert_close(got.estimate, null, rtol=0, atol=1e-3)
+    assert model.sample(2, generator=generator).dtype == torch.float32
+    z = torch.randn(20, kernel.outputs, 2, generator=generator)
+    wide, narrow = (kernel.head(x0, 700, *y.unbind(1)) for y in (z.to(half).float(), z.to(half)))
+    assert torch.equal(wide.mean, narrow.mean)
+    assert narrow.mean.dtype == torch.float32
+
+
+def test_a_half_network_is_near_the_full_one(generator):
+    """Only the network's own rounding remains: no error that grows with T."""
+    kernel = dpm.GaussianKernel(dpm.schedules.reference_code(1000))
+    full = trained(kernel, generator).float()
+    half, x0 = copy.deepcopy(full).bfloat16(), torch.randn(50, 2, generator=generator)
+    ours, theirs = (score(m, x0).mean().item() for m in (full, half))
+    assert ours == pytest.approx(theirs, abs=0.01 * abs(ours))
+
+
+class Wobbly(torch.nn.Module):
+    """A network that draws anew in training mode, and counts what it has seen."""
+
+    event_shape = torch.Size([2])
+
+    def __init__(self, kernel):
+        super().__init__()
+        self.kernel, self.drop = kernel, torch.nn.Dropout(0.5)
+        self.norm = torch.nn.BatchNorm1d(2, dtype=torch.float64)
+
+    def forward(self, xt, t):
+        z = self.norm(self.drop(xt))
+        return self.kernel.head(xt, t, z, 0 * z)
+
+
+def test_models_are_measured_in_evaluation_mode(generator):
+    """Dropout and batch norm stand still while a model is measured, and are as before after it."""
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(4))
+    model, x0 = dpm.ReverseProcess(kernel, Wobbly(kernel)), torch.ones(6, 2).double()
+    model.network.norm.eval()
+    modes = [part.training for part in model.modules()]
+    for measure in (
+        lambda g: dpm.evaluate(model, x0, generator=g)["K"],
+        lambda g: model.sample(6, generator=g).sum().item(),
+        lambda g: model.trajectory(6, generator=g).sum().item(),
+        lambda g: dpm.draw_log_weights(model, x0, trajectories=3, generator=g).sum().item(),
+    ):
+        found = []
+        for training in (True, False):
+            model.network.drop.train(training)
+            found.append(measure(torch.Generator().manual_seed(1)))
+        assert found[0] == found[1]
+        model.network.drop.train()
+        assert [part.training for part in model.modules()] == modes
+    assert model.network.norm.num_batches_tracked == 0
+    next(iter(dpm.fit(model, x0, steps=1, generator=generator)))
+    assert model.network.norm.training
+    assert model.network.norm.num_batches_tracked == 1
+
+
+def test_a_training_that_leads_nowhere_stops(generator):
+    """NaN ends a training at once; what it trained is finite still."""
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(4))
+    model = dpm.ReverseProcess(kernel, dpm.MLPNetwork(kernel, (2,), 8, generator=generator))
+    updates = dpm.fit(model, torch.ones(8, 2).double(), steps=5, generator=generator)
+    next(updates)
+    model.network.state[0].weight.data[0, 0] = math.nan
+    weights = model.network.state[1].weight.clone()
+    with pytest.raises(ValueError, match=r"network must .* it is nan at step 2"):
+        next(updates)
+    assert torch.equal(model.network.state[1].weight, weights)
+
+
+def test_two_results_of_one_generator_are_told_apart(generator):
+    """They have the same seed and another state; the same state gives the same result."""
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(4))
+    model, x0 = trained(kernel, generator), torch.ones(6, 2).double()
+    runs = [dpm.evaluate(model, x0, generator=generator) for _ in range(2)]
+    again = dpm.evaluate(model, x0, generator=torch.Generator().manual_seed(7))
+    first = dpm.evaluate(model, x0, generator=torch.Generator().manual_seed(7))
+    assert len({run["seed"] for run in [*runs, again]}) == 1
+    assert len({run["generator"] for run in [*runs, again]}) == 3
+    assert (again["generator"], again["K"]) == (first["generator"], first["K"])
+
+
+def test_few_trajectories_give_no_error_bar(generator):
+    """Far from the truth the result says so; errors that are given hold the truth."""
+    d = 64
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(10))
+    law = dpm.GaussianLaw(torch.zeros(d).double(), torch.linspace(0.5, 1.5, d).double())
+
+    def estimate(strength, trajectories):
+        def wrong(xt, t):
+            exact = law.reversal(kernel)(xt, t)
+            return independent(Normal, 1, loc=exact.mean, scale=(1 + strength) * exact.stddev)
+
+        model = dpm.ReverseProcess(kernel, dpm.ClosedForm(torch.Size([d]), wrong))
+        x0 = law.sample(40, generator)
+        return dpm.log_likelihood(model, x0, trajectories=trajectories, generator=generator)
+
+    with pytest.warns(UserWarning, match=r"40 of 40 log likelihoods .*effective sample size"):
+        got = estimate(0.3, 50)
+    assert not got.reliable.any()
+    assert got.standard_error.isinf().all()
+    assert got.estimate.isfinite().all()
+    assert (got.effective_sample_size < 20).all()
+
+
+@pytest.mark.filterwarnings("ignore:.* log likelihoods rest on")
+def test_errors_that_are_given_hold_the_truth(generator):
+    """Of log-normal weights, whose mean is known: within 3 errors in 19 of 20 cases at least."""
+    kernel = dpm.GaussianKernel(torch.tensor([0.5]).double())
+    model = dpm.ReverseProcess(kernel, dpm.identity_network(kernel, (1,)))
+    given = 0
+    for n in (20, 100, 1000):
+        for spread in torch.linspace(0.2, 3, 15).tolist():
+
+            def weights(*_, n=n, spread=spread, **__):
+                noise = torch.randn(200, n, generator=generator, dtype=torch.float64)
+                return spread * noise - spread**2 / 2  # of mean weight 1
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("dpm_lib.likelihood.draw_log_weights", weights)
+                got = dpm.log_likelihood(
+                    model, torch.ones(200, 1).double(), trajectories=n, generator=generator
+                )
+            assert torch.equal(got.reliable, got.standard_error.isfinite())
+            if got.reliable.sum() > 20:
+                z = (got.estimate / got.standard_error)[got.reliable]
+                assert (z.abs() > 3).double().mean() <= 0.05 + 3 * (0.05 / len(z)) ** 0.5
+                given += 1
+            if spread == 3:
+                assert got.reliable.sum() < 10
+    assert given > 15
