@@ -236,7 +236,7 @@ TABLE = [
     *rows("data", "law.log_likelihood(•)", "None", "mixture", "dpm.GaussianLaw(ones, ones)"),
     ("mixture3.entropy(k, 1)", "d"),
     ("dpm.heartbeat(21).entropy(b, 1)", "d"),
-    ("dpm.MixtureLaw(x[:, 0], torch.eye(3, 2).double(), 1e-9 * x[0, 0]).entropy(dpm.GaussianKernel(1e-9 * beta), 1)",
+    ("dpm.MixtureLaw(x[:, 0], outliers[:3], 1e-9 * x[0, 0]).entropy(k, 1)",
      "variance"),
     *rows("noise", "dpm.swiss_roll(•)", *NO_NUMBER, "1", "2.0"),
     *rows("nodes", "dpm.swiss_roll(0.1, •)", *NO_COUNT),

@@ -1,0 +1,232 @@
+"""Damage the library one expression at a time, and see whether its tests notice.
+
+Each mutant differs from the library in one place: an operator, a comparison, a number, a sign, a
+function left out, a branch never taken.  The tests of its room run in a copy of the repository
+until one fails.  A mutant that none refuses has survived: the tests have no force there, or it
+means the same (a person says which, in EQUIVALENT).
+
+    python .ci/mutants.py --minutes 10            a sample, until the time is up
+    python .ci/mutants.py --count 400 --seed 1    that many, however long it takes
+"""
+
+import argparse
+import ast
+import copy
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 150
+"""Seconds after which a mutant that still runs counts as noticed: it does not end."""
+
+BROKEN = 99
+
+NUMERIC = "kernels third_kernel bounds chains draws exact model learning bad_calls"
+TESTS = {
+    "doors": "bad_calls model",
+    "schedules": f"schedules {NUMERIC}",
+    "kernels": f"{NUMERIC} schedules",
+    "forward": f"chains bounds {NUMERIC}",
+    "reverse": f"chains model bounds {NUMERIC}",
+    "likelihood": f"chains model {NUMERIC}",
+    "bounds": f"bounds {NUMERIC}",
+    "exact": f"exact {NUMERIC}",
+    "learning/networks": "learning model third_kernel bounds bad_calls",
+    "learning/training": "learning model third_kernel bad_calls",
+    "learning/evaluation": "learning model storage third_kernel bad_calls cli",
+    "evidence": "evidence provenance storage usage passports cache cli layout row bad_calls",
+    "symbolic": "refusals symbolic rules printing row",
+}
+"""The tests of each room, those first that are likely to notice."""
+
+EQUIVALENT: dict[str, str] = {}
+"""Mutants that mean the same: ``room.py: before -> after``, and why."""
+
+OPERATORS = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
+    ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
+    ast.And: ast.Or, ast.Or: ast.And,
+}  # fmt: skip
+LEFT_OUT = {"sqrt", "exp", "log", "square", "abs", "flip", "clamp", "cumsum", "double", "clone",
+            "detach", "unique", "expand", "doit", "copy", "strip", "items"}  # fmt: skip
+
+
+def damaged(node):
+    """Change the node in place; False if there is nothing to damage in it."""
+    match node:
+        case ast.BinOp() | ast.BoolOp() if type(node.op) in OPERATORS:
+            node.op = OPERATORS[type(node.op)]()
+        case ast.Compare(ops=[op]) if type(op) in OPERATORS:
+            node.ops = [OPERATORS[type(op)]()]
+        case ast.UnaryOp(op=ast.USub()) if not isinstance(node.operand, ast.Constant):
+            node.op = ast.UAdd()
+        case ast.UnaryOp(op=ast.Not()):
+            become(node, node.operand)
+        case ast.Constant(value=bool()):
+            node.value = not node.value
+        case ast.Constant(value=int() | float()):
+            node.value = node.value + 1
+        case ast.Call(func=ast.Attribute(attr=name), keywords=[]) if name in LEFT_OUT:
+            become(node, node.func.value)
+        case ast.If() | ast.IfExp():
+            node.test = ast.Constant(False)
+        case _:
+            return False
+    return True
+
+
+def become(node, other):
+    node.__class__ = other.__class__
+    node.__dict__ = other.__dict__
+
+
+def untouched(tree):
+    """Nodes that no number depends on: messages, annotations, imports, lists of names."""
+    for node in ast.walk(tree):
+        parts = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        if isinstance(node, ast.Raise | ast.JoinedStr | ast.Import | ast.ImportFrom):
+            parts.append(node)
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            parts.append(node)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            parts += node.decorator_list
+        for part in filter(None, parts):
+            yield from ast.walk(part)
+
+
+def sites(path):
+    """All places of a file that can be damaged, as numbers of nodes."""
+    tree = ast.parse(path.read_text(encoding="utf8"))
+    skipped = set(map(id, untouched(tree)))
+    return [
+        (path, place)
+        for place, node in enumerate(ast.walk(tree))
+        if id(node) not in skipped and damaged(copy.deepcopy(node))
+    ]
+
+
+def mutant(path, place):
+    """The text of a file with one damage, and what it is: before, after, line."""
+    tree = ast.parse(path.read_text(encoding="utf8"))
+    node = list(ast.walk(tree))[place]
+    before, line = headline(node), node.lineno
+    damaged(node)
+    return ast.unparse(ast.fix_missing_locations(tree)), before, headline(node), line
+
+
+def headline(node):
+    """A node in a line: of a branch, its condition."""
+    return ast.unparse(node).splitlines()[0][:90]
+
+
+def room(path):
+    """The room of a file, a key of TESTS."""
+    name = path.relative_to(ROOT / "dpm_lib").with_suffix("").as_posix()
+    return next((key for key in TESTS if f"{name}/".startswith(f"{key}/")), None)
+
+
+def notice(slot, path, text):
+    """In a process of its own: run the tests of a room on a mutant, exit with what they say."""
+    file = slot / path.relative_to(ROOT)
+    file.write_text(text, encoding="utf8")
+    tests = dict.fromkeys(f"tests/test_{name}.py" for name in TESTS[room(path)].split())
+    os.chdir(slot)
+    sys.path.insert(0, str(slot))
+    os.environ |= {"DPM_EVIDENCE": tempfile.mkdtemp(), "PYTHONPATH": str(slot)}
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGKILL))
+    signal.alarm(PATIENCE)
+    log = os.open(slot / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    try:
+        import pytest
+
+        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", str(file), *tests])
+    except BaseException:
+        traceback.print_exc()
+        code = BROKEN
+    sys.stdout.flush()
+    os._exit(code)
+
+
+def copies(count, folder):
+    """As many copies of the repository as run at a time."""
+    for n in range(count):
+        slot = Path(folder) / str(n)
+        shutil.copytree(
+            ROOT, slot, ignore=shutil.ignore_patterns("_build", ".git", ".*cache", ".venv")
+        )
+        yield slot
+
+
+def main():
+    asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    asked.add_argument("--count", type=int, default=10**6)
+    asked.add_argument("--minutes", type=float, default=10**6)
+    asked.add_argument("--seed", type=int, default=0)
+    asked.add_argument("--rooms", default=",".join(TESTS))
+    asked.add_argument("--workers", type=int, default=os.cpu_count())
+    asked = asked.parse_args()
+    files = sorted((ROOT / "dpm_lib").rglob("*.py"))
+    pool = [site for file in files if room(file) in asked.rooms.split(",") for site in sites(file)]
+    random.Random(asked.seed).shuffle(pool)
+    print(f"{len(pool)} places, {min(asked.count, len(pool))} asked for", flush=True)
+    warm_up()
+    end, killed, survivors, same = time.monotonic() + 60 * asked.minutes, 0, [], []
+    with tempfile.TemporaryDirectory() as folder:
+        free, running, waiting = list(copies(asked.workers, folder)), {}, pool[: asked.count]
+        while running or (waiting and time.monotonic() < end):
+            while free and waiting and time.monotonic() < end:
+                path, place = waiting.pop(0)
+                text, before, after, line = mutant(path, place)
+                name = path.relative_to(ROOT / "dpm_lib").as_posix()
+                slot = free.pop()
+                if not (child := os.fork()):
+                    notice(slot, path, text)
+                running[child] = slot, path, f"{name}: {before} -> {after}", line
+            child, status = os.wait()
+            slot, path, what, line = running.pop(child)
+            shutil.copy(path, slot / path.relative_to(ROOT))
+            free.append(slot)
+            if os.waitstatus_to_exitcode(status) == BROKEN:
+                raise RuntimeError(f"{what}\n{(slot / 'log').read_text()}")
+            if status:
+                killed += 1
+            elif what in EQUIVALENT:
+                same.append(what)
+            else:
+                survivors.append(what)
+                print(f"SURVIVED line {line} of {what}", flush=True)
+    for what in same:
+        print(f"the same: {what} ({EQUIVALENT[what]})")
+    tried = killed + len(survivors)
+    print(f"{killed} of {tried} noticed, {killed / max(1, tried):.1%}; {len(same)} mean the same")
+
+
+def warm_up():
+    """Load what every test loads, once for all; not the library, nor what knows the repository."""
+    import jupytext
+    import matplotlib.pyplot
+    import scipy.stats
+    import sympy
+    import torch
+    import torch._dynamo
+    import typer.testing
+
+    torch.set_num_threads(1)
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+    del jupytext, matplotlib, scipy, sympy, typer
+
+
+if __name__ == "__main__":
+    main()
