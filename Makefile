@@ -1,4 +1,4 @@
-# make book | test | slips | lint | site | clean.  PYTHON chooses the interpreter of the virtual environment.
+# make book | test | mutants | slips | lint | site | clean.  PYTHON chooses the interpreter of the virtual environment.
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 READY := .venv/.ready
@@ -7,7 +7,7 @@ SITE := $(CURDIR)/_build/html/index.html
 export PATH := $(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: book test slips lint site check-site setup clean
+.PHONY: book test mutants slips lint site check-site setup clean
 
 book: setup
 	jupyter-book build book
@@ -17,6 +17,10 @@ book: setup
 test: setup
 	pytest --nbval -n auto
 	pytest --nbval tests/test_ledger.py
+
+# Which damages of the library its tests do not notice: a sample, in ten minutes.
+mutants: setup
+	python .ci/mutants.py --minutes 10
 
 # How many damages of each derivation, made by machine, its proof has refused.
 slips: setup
@@ -38,7 +42,7 @@ setup: $(READY)
 
 $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
 clean:

@@ -46,8 +46,10 @@ TESTS = {
 }
 """The tests of each room, those first that are likely to notice."""
 
-EQUIVALENT: dict[str, str] = {}
-"""Mutants that mean the same: ``room.py: before -> after``, and why."""
+EQUIVALENT = {
+    "kernels/base.py: return self.prior((1, *event_shape), torch.float64).entropy()[0]: 1 -> 2": "the first of two equal entropies",
+}
+"""Mutants that mean the same, ``file: line: before -> after``, and why."""
 
 OPERATORS = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
@@ -115,12 +117,15 @@ def sites(path):
 
 
 def mutant(path, place):
-    """The text of a file with one damage, and what it is: before, after, line."""
-    tree = ast.parse(path.read_text(encoding="utf8"))
+    """The text of a file with one damage, and what it is in words."""
+    source = path.read_text(encoding="utf8")
+    tree = ast.parse(source)
     node = list(ast.walk(tree))[place]
-    before, line = headline(node), node.lineno
+    line, before = source.splitlines()[node.lineno - 1].strip(), headline(node)
     damaged(node)
-    return ast.unparse(ast.fix_missing_locations(tree)), before, headline(node), line
+    name = path.relative_to(ROOT / "dpm_lib").as_posix()
+    what = f"{name}: {line}: {before} -> {headline(node)}"
+    return ast.unparse(ast.fix_missing_locations(tree)), what
 
 
 def headline(node):
@@ -188,14 +193,13 @@ def main():
         while running or (waiting and time.monotonic() < end):
             while free and waiting and time.monotonic() < end:
                 path, place = waiting.pop(0)
-                text, before, after, line = mutant(path, place)
-                name = path.relative_to(ROOT / "dpm_lib").as_posix()
+                text, what = mutant(path, place)
                 slot = free.pop()
                 if not (child := os.fork()):
                     notice(slot, path, text)
-                running[child] = slot, path, f"{name}: {before} -> {after}", line
+                running[child] = slot, path, what
             child, status = os.wait()
-            slot, path, what, line = running.pop(child)
+            slot, path, what = running.pop(child)
             shutil.copy(path, slot / path.relative_to(ROOT))
             free.append(slot)
             if os.waitstatus_to_exitcode(status) == BROKEN:
@@ -206,7 +210,7 @@ def main():
                 same.append(what)
             else:
                 survivors.append(what)
-                print(f"SURVIVED line {line} of {what}", flush=True)
+                print(f"SURVIVED {what}", flush=True)
     for what in same:
         print(f"the same: {what} ({EQUIVALENT[what]})")
     tried = killed + len(survivors)

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.distributions import Distribution, MixtureSameFamily, kl_divergence
 
 from dpm_lib import doors
-from dpm_lib.kernels import Kernel, draw
-from dpm_lib.kernels.base import check_kernel, steps_within
+from dpm_lib.kernels import Kernel, check_kernel, draw
+from dpm_lib.kernels.steps import steps_within
 from dpm_lib.likelihood import Estimate, bits, draw_log_weights, mean_and_error
 from dpm_lib.reverse import NETWORK_ROWS, ReverseProcess, check_model, check_result
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from dpm_lib import doors
-from dpm_lib.kernels import Kernel, draw
-from dpm_lib.kernels.base import check_kernel, steps_within
+from dpm_lib.kernels import Kernel, check_kernel, draw
+from dpm_lib.kernels.steps import steps_within
 
 __all__ = ["check_trajectory", "log_prob", "log_prob_backwards", "trajectory"]
 

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from dpm_lib import doors, forward
-from dpm_lib.kernels import Kernel
-from dpm_lib.kernels.base import check_kernel
+from dpm_lib.kernels import Kernel, check_kernel
 from dpm_lib.reverse import ReverseProcess, check_model, check_result, measuring
 
 __all__ = [

@@ -17,8 +17,9 @@ from tqdm import tqdm
 
 from dpm_lib import doors
 from dpm_lib.forward import check_trajectory
-from dpm_lib.kernels import Kernel, Steps, draw
-from dpm_lib.kernels.base import check_kernel, is_sound, steps_within
+from dpm_lib.kernels import Kernel, Steps, check_kernel, draw
+from dpm_lib.kernels.laws import is_sound
+from dpm_lib.kernels.steps import steps_within
 
 __all__ = [
     "ClosedForm", "Network", "ReverseProcess", "check_model", "identity_network", "measuring",

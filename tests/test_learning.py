@@ -41,6 +41,16 @@ def test_gaussian_head_and_bumps(generator):
     assert network.weight.numel() + network.bias.numel() == 2 * 1360
 
 
+def test_bumps_are_gaussians_of_the_time():
+    """Ratios of two bumps are those of Gaussians whose width is the spacing of the centres."""
+    t, T, count = torch.tensor([3.0, 17.0, 40.0]).double(), 40, 6
+    centres, width = [8.0 * j for j in range(count)], 8.0
+    bumps = temporal_bumps(t, T, count)
+    for j, k in ((0, 1), (2, 5), (4, 1)):
+        expected = torch.exp(((t - centres[k]) ** 2 - (t - centres[j]) ** 2) / (2 * width**2))
+        torch.testing.assert_close(bumps[:, j] / bumps[:, k], expected)
+
+
 def test_scale_of_the_gaussian_head():
     """The exact mean has z of the head's docstring: the slope of log q over the prior, scaled."""
     kernel = dpm.GaussianKernel(torch.tensor([0.1, 0.3, 0.6, 1.0]).double())

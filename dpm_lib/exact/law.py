@@ -7,8 +7,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily
 
 from dpm_lib import doors
-from dpm_lib.kernels import Kernel
-from dpm_lib.kernels.base import check_kernel
+from dpm_lib.kernels import Kernel, check_kernel
 from dpm_lib.reverse import ClosedForm, check_event
 
 __all__ = ["Law"]

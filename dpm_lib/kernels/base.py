@@ -10,7 +10,6 @@ Values of data (NaN, bits) are checked once, by :meth:`Kernel.check_data`, where
 :mod:`dpm_lib.forward`, ``likelihood``, ``bounds``.
 """
 
-import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,22 +17,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, MixtureSameFamily
-from torch.utils.weak import WeakIdKeyDictionary
 
 from dpm_lib import doors, schedules
+from dpm_lib.kernels.laws import independent
+from dpm_lib.kernels.steps import Steps, extent, version
 
-__all__ = [
-    "Kernel", "Steps", "check_kernel", "independent", "is_sound", "sound", "steps_within",
-]  # fmt: skip
-
-Steps = int | Tensor
-"""A step t: an int, or an int64 or int32 tensor ``(B,)`` with one step for each row."""
-
-EXTENTS: WeakIdKeyDictionary = WeakIdKeyDictionary()
-"""Smallest and largest entry of tensors of steps, with the version that was looked at."""
-
-SOUND: weakref.WeakSet[Distribution] = weakref.WeakSet()
-"""Laws whose arguments satisfy their constraints by construction."""
+__all__ = ["Kernel", "check_kernel"]
 
 
 class Kernel(nn.Module, ABC):
@@ -74,7 +63,7 @@ class Kernel(nn.Module, ABC):
         self.register_buffer("beta", _wide(beta).clone())
         self.table("alpha_bar", schedules.signal(self.beta))
         self.table("beta_bar", schedules.noise(self.beta))
-        self._made = (self.beta, _version(self.beta))
+        self._made = (self.beta, version(self.beta))
 
     def table(self, name: str, values: Tensor) -> None:
         """Keep numbers that follow from the rates: moved with the kernel, not saved with it."""
@@ -240,7 +229,7 @@ class Kernel(nn.Module, ABC):
         if isinstance(t, Tensor) and t.dtype in (torch.int64, torch.int32):
             if t.shape != (rows,):
                 raise ValueError(f"t must have shape ({rows},), got {tuple(t.shape)}")
-            low, high = _extent(t) if rows else (first, first)
+            low, high = extent(t) if rows else (first, first)
         elif isinstance(t, int) and not isinstance(t, bool):
             low = high = t
         else:
@@ -265,8 +254,8 @@ class Kernel(nn.Module, ABC):
         Raises:
             ValueError: they were.
         """
-        beta, version = self._made
-        if self.beta is not beta or _version(self.beta) != version:
+        beta, seen = self._made
+        if self.beta is not beta or version(self.beta) != seen:
             raise ValueError(
                 "beta must stay as it was when the kernel was made, it was changed: make a new "
                 "kernel, and a new network, for other rates"
@@ -313,7 +302,7 @@ class Kernel(nn.Module, ABC):
         self.dtype = like.dtype if like.dtype in doors.STATE_DTYPES else torch.float32
         self.check_rates()
         super()._apply(lambda table: _wide(table.to(like.device)), recurse)
-        self._made = (self.beta, _version(self.beta))
+        self._made = (self.beta, version(self.beta))
         return self
 
     def __getstate__(self) -> dict[str, Any]:
@@ -322,7 +311,7 @@ class Kernel(nn.Module, ABC):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._made = (self.beta, _version(self.beta))
+        self._made = (self.beta, version(self.beta))
 
     def _save_to_state_dict(self, *where: Any) -> None:
         self.check_rates()
@@ -349,50 +338,6 @@ def check_kernel(kernel: Any) -> Kernel:
     if not isinstance(kernel, Kernel):
         raise TypeError(f"kernel must be a dpm.Kernel, got {doors.name_of(kernel)}")
     return kernel
-
-
-def independent(
-    family: Callable[..., Distribution], events: int, **parameters: Tensor
-) -> Independent:
-    """Independent laws of a family, with the last ``events`` axes as one event.
-
-    >>> from torch.distributions import Normal
-    >>> independent(Normal, 1, loc=torch.zeros(4, 2), scale=torch.ones(())).event_shape
-    torch.Size([2])
-    """
-    return Independent(family(**parameters, validate_args=False), events, validate_args=False)
-
-
-def sound(law: Independent) -> Independent:
-    """Return a law that a head has made so that its arguments are right: nobody looks at them."""
-    SOUND.add(law)
-    return law
-
-
-def is_sound(law: Distribution) -> bool:
-    """Whether the law was made by a head that answers for its arguments."""
-    return law in SOUND
-
-
-def steps_within(t: Tensor, low: int, high: int) -> Tensor:
-    """Return steps that are known to lie in low … high, so that no door looks at them again."""
-    EXTENTS[t] = (_version(t), low, high)
-    return t
-
-
-def _extent(t: Tensor) -> tuple[int, int]:
-    """Smallest and largest entry, looked up once for each tensor as long as it is not changed."""
-    known = EXTENTS.get(t)
-    if known is None or known[0] != _version(t):
-        low, high = t.aminmax()
-        steps_within(t, int(low), int(high))
-    _, low, high = EXTENTS[t]
-    return low, high
-
-
-def _version(x: Tensor) -> int:
-    """How often a tensor was changed in place; of an inference tensor nobody counts."""
-    return 0 if x.is_inference() else x._version
 
 
 def _wide(x: Tensor) -> Tensor:

@@ -13,7 +13,9 @@ from torch import Tensor
 from torch.distributions import Independent, Normal
 
 from dpm_lib import doors
-from dpm_lib.kernels.base import Kernel, Steps, independent, sound
+from dpm_lib.kernels.base import Kernel
+from dpm_lib.kernels.laws import independent, sound
+from dpm_lib.kernels.steps import Steps
 
 __all__ = ["GaussianKernel", "root"]
 

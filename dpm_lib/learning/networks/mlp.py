@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent
 
 from dpm_lib import doors
-from dpm_lib.kernels import Kernel, Steps
-from dpm_lib.kernels.base import check_kernel
+from dpm_lib.kernels import Kernel, Steps, check_kernel
 from dpm_lib.reverse import check_event
 
 __all__ = ["MLPNetwork", "temporal_bumps"]

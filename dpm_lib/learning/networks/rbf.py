@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent
 
 from dpm_lib import doors
-from dpm_lib.kernels import Kernel, Steps, draw
-from dpm_lib.kernels.base import check_kernel
+from dpm_lib.kernels import Kernel, Steps, check_kernel, draw
 from dpm_lib.reverse import check_event
 
 __all__ = ["RBFNetwork"]
