@@ -1,19 +1,24 @@
 """Storage: a file is replaced whole or not at all, by one program at a time."""
 
 import errno
+import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import test_evidence
 from filelock import FileLock
 
+import dpm_lib
 from dpm_lib.evidence import storage
 from dpm_lib.evidence.storage import folder, locked, replace_file
 from dpm_lib.learning.evaluation import record, recorded
 
+ROOT = Path(dpm_lib.__file__).parents[1]
 RUN = dict.fromkeys(
     ("recipe", "K", "K_minus_L_null", "unit", "standard_error", "n", "T", "seed", "generator",
      "device", "seconds", "library"), 0,
@@ -100,3 +105,54 @@ def test_records_are_strict_json(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         record("roll", [RUN | {"K": float("nan")}], tmp_path)
     assert json.loads((tmp_path / "roll.json").read_text()) == [RUN]
+
+
+def test_a_read_only_clone_keeps_its_rows(tmp_path, monkeypatch):
+    """A check runs there as well, and writes nothing; a folder that was asked for must be one."""
+    monkeypatch.delenv("DPM_EVIDENCE", raising=False)
+    monkeypatch.setattr("dpm_lib.evidence.storage.RESULTS", tmp_path)
+    (tmp_path / "evidence").mkdir()
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    test_evidence._check()
+    assert list((tmp_path / "evidence").iterdir()) == []
+    monkeypatch.undo()
+    monkeypatch.delenv("DPM_EVIDENCE", raising=False)
+    monkeypatch.setattr("dpm_lib.evidence.storage.RESULTS", tmp_path)
+    test_evidence._check()
+    assert [path.name for path in (tmp_path / "evidence").glob("*.json")] == ["cpu.json"]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The library as an installation has it: alone in a folder, with the book nowhere near."""
+    folder = tmp_path_factory.mktemp("a folder of Ünïcode") / "site-packages"
+    shutil.copytree(ROOT / "dpm_lib", folder / "dpm_lib", ignore=shutil.ignore_patterns("__pyc*"))
+    return folder
+
+
+def run_installed(folder, *arguments):
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    environment.pop("DPM_EVIDENCE", None)
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder.parent, env=environment, capture_output=True,
+        text=True, encoding="utf8",
+    )  # fmt: skip
+
+
+def test_an_installation_writes_nothing_into_itself(installed):
+    """Checks run, a record needs a folder, and the place of the library stays as it was."""
+    before = sorted(path for path in installed.rglob("*") if path.suffix != ".pyc")
+    code = (
+        "import dpm_lib as dpm; print(dpm.__file__, dpm.__version__);"
+        "dpm.check('edge-term', 'a', 1.0, 1.0 + 1e-12, tolerance=1e-9, mutants={'m': 1.01})"
+    )
+    result = run_installed(installed, "-c", code)
+    assert result.stdout.split()[-1] == importlib.metadata.version("dpm_lib"), result.stderr
+    assert result.stdout.startswith(str(installed))
+    result = run_installed(installed, "-m", "dpm_lib", "record", "digits")
+    assert result.returncode == 2
+    assert result.stderr.startswith("Error: folder must be given (on the command line by --out)")
+    after = sorted(
+        p for p in installed.rglob("*") if p.suffix != ".pyc" and p.name != "__pycache__"
+    )
+    assert after == before

@@ -4,6 +4,7 @@ Passports, the ledger page and ``dpm equations`` show what :func:`entries` gives
 """
 
 import contextlib
+import os
 import re
 from dataclasses import asdict, dataclass, replace
 from graphlib import CycleError, TopologicalSorter
@@ -98,7 +99,8 @@ def keep(row: Row) -> Row:
     """Seal a row and put it in the file of its device.
 
     It replaces the row of the same equation, kind, route, dtype and parameters.  Rows that are
-    damaged, or whose check stands in the book no longer, leave the file.
+    damaged, or whose check stands in the book no longer, leave the file.  A clone that is read-only
+    keeps the rows that it came with: a chapter runs there too.
 
     Raises:
         ValueError: the file is not a list of rows, or ``$DPM_EVIDENCE`` names no folder.
@@ -106,7 +108,8 @@ def keep(row: Row) -> Row:
     """
     row = replace(row, seal=seal(row))
     where = storage.folder()
-    if where is None:
+    read_only = "DPM_EVIDENCE" not in os.environ and not os.access(where or ".", os.W_OK)
+    if where is None or read_only:
         return row
     path = where / (re.sub(r"[^a-z0-9]+", "-", row.device.lower()) + ".json")
     with storage.locked(path):
