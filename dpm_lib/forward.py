@@ -94,20 +94,23 @@ def log_prob_backwards(kernel: Kernel, trajectory: Tensor) -> Tensor:
 
 
 def check_trajectory(kernel: Kernel, trajectory: Tensor) -> Tensor:
-    """Return the trajectory if it has T + 1 states of a batch, ``(T + 1, B, *event)``, all finite.
+    """Return the trajectory if it has T + 1 states of the kernel, ``(T + 1, B, *event)``.
 
     Raises:
         TypeError: it is no tensor, or the kernel is none.
-        ValueError: it does not, or its first state is no data for the kernel.
+        ValueError: it has not, or a state is none that data could have (NaN, not 0/1).
     """
     check_kernel(kernel)
-    doors.tensor("trajectory", trajectory, "(T + 1, B, *event)")
+    if not isinstance(trajectory, Tensor):
+        raise TypeError(
+            f"trajectory must be a tensor (T + 1, B, *event), got {doors.name_of(trajectory)}"
+        )
     if trajectory.ndim < 2 or len(trajectory) != kernel.T + 1:
         raise ValueError(
             f"trajectory must have shape (T + 1, B, *event) with T = {kernel.T}, "
             f"got {tuple(trajectory.shape)}"
         )
-    kernel.check_data(trajectory[0], "trajectory")
+    kernel.check_data(trajectory.flatten(0, 1), "trajectory")
     return trajectory
 
 

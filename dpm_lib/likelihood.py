@@ -122,8 +122,7 @@ def log_weight_terms(model: ReverseProcess, trajectory: Tensor) -> tuple[Tensor,
 
     Source: :eq:`bound-split`, :eq:`importance-insertion`, paper eqs. 8 and 40.
     """
-    check_model(model).check_data(forward.check_trajectory(model.kernel, trajectory)[0])
-    return _terms(model, trajectory)
+    return _terms(model, check_model(model).check_trajectory(trajectory))
 
 
 def _terms(model: ReverseProcess, trajectory: Tensor) -> tuple[Tensor, Tensor]:

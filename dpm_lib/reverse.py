@@ -133,6 +133,17 @@ class ReverseProcess(nn.Module):
         self.check_network()
         return check_event("x0", self.kernel.check_data(x0), self.event_shape)
 
+    def check_trajectory(self, trajectory: Tensor) -> Tensor:
+        """Return the trajectory if it is one of the kernel, with the network's event.
+
+        Raises:
+            TypeError: it is no tensor.
+            ValueError: it is not, or the network was made for another kernel.
+        """
+        self.check_network()
+        check_event("trajectory", check_trajectory(self.kernel, trajectory)[0], self.event_shape)
+        return trajectory
+
     def step(self, xt: Tensor, t: Steps) -> Distribution:
         r"""Law of one reverse step, batch ``(B,)``.
 
@@ -219,8 +230,7 @@ class ReverseProcess(nn.Module):
 
         Source: :eq:`reverse-trajectory`, :eq:`edge-step`, paper eqs. 5 and 44.
         """
-        self.check_data(check_trajectory(self.kernel, trajectory)[0])
-        return self.log_prob_of_steps(trajectory)
+        return self.log_prob_of_steps(self.check_trajectory(trajectory))
 
     def log_prob_of_steps(self, trajectory: Tensor) -> Tensor:
         """What :meth:`log_prob` gives, behind its door."""

@@ -101,3 +101,14 @@ def test_same_seed_same_result(device):
     for a, b in zip(run(), run(), strict=True):
         assert torch.equal(a, b)
         assert a.device.type == device.type
+
+
+@pytest.mark.parametrize(("T", "progress", "shown"), [
+    (999, None, False), (1000, None, True), (1000, False, False), (3, True, True),
+])  # fmt: skip
+def test_long_chains_show_a_bar(T, progress, shown, generator, capsys):
+    """From 1000 steps on a draw shows how far it is, unless it is told not to."""
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(T))
+    model = dpm.ReverseProcess(kernel, dpm.identity_network(kernel, (1,)))
+    model.sample(1, generator=generator, progress=progress)
+    assert ("sample: 100%" in capsys.readouterr().err) == shown

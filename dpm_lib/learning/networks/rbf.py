@@ -56,7 +56,7 @@ class RBFNetwork(nn.Module):
         outputs = kernel.outputs * self.event_shape.numel()
         centres = draw(kernel.prior((units, *self.event_shape)), generator)
         new = centres.new_zeros
-        self.centres = nn.Parameter(centres.detach().flatten(1))
+        self.centres = nn.Parameter(centres.flatten(1))
         self.log_widths = nn.Parameter(new(units) + math.log(WIDTH))
         self.weight = nn.Parameter(new(kernel.T, units, outputs))
         self.bias = nn.Parameter(new(kernel.T, outputs))
