@@ -90,6 +90,17 @@ def test_radial_readouts_belong_to_their_step(generator):
         assert readout.grad.flatten(1).any(1).tolist() == [False, False, True, False, False]
 
 
+def test_radial_units_start_half_a_unit_wide(generator):
+    """One width from its centre the first unit has the weight that the others leave it."""
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(5))
+    network = dpm.RBFNetwork(kernel, (1,), 2, generator=generator).requires_grad_(False)
+    network.centres[:] = torch.tensor([[0.0], [3.0]])
+    network.weight[2, 0] = 1.0  # both outputs of step 3 are the weight of the unit at 0
+    x = torch.tensor([[1.5], [1.0]]).double()
+    z = torch.tensor([[0.5], [1 / (1 + math.exp((1.0 - 4.0) / (2 * 0.5**2)))]]).double()
+    torch.testing.assert_close(network(x, 3).mean, kernel.head(x, 3, z, z).mean)
+
+
 def test_initial_layers_keep_the_scale(generator):
     """Each hidden layer starts with weights of variance one over its inputs."""
     kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(5))
