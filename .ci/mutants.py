@@ -47,8 +47,12 @@ TESTS = {
 """The tests of each room, those first that are likely to notice."""
 
 EQUIVALENT = {
-    "kernels/base.py: return self.prior((1, *event_shape), torch.float64).entropy()[0]: 1 -> 2": "the first of two equal entropies",
-}
+    "kernels/base.py: return self.prior((1, *event_shape), torch.float64).entropy()[0]: 1 -> 2":
+        "the first of two equal entropies",
+    "kernels/base.py: def _apply(self, move: Callable[[Tensor], Tensor], recurse: bool = True) "
+    '-> "Kernel":: True -> False': "a kernel has no parts",
+    "exact/mixture.py: POINTS = 2**23: 23 -> 24": "how much memory a grid may take",
+}  # fmt: skip
 """Mutants that mean the same, ``file: line: before -> after``, and why."""
 
 OPERATORS = {

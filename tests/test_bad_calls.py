@@ -330,7 +330,7 @@ def test_bad_call_is_refused_by_name(call, argument, things, tmp_path, monkeypat
     [
         ("", "Missing command"),
         ("frob", "No such command 'frob'"),
-        ("record", "Missing argument 'experiment'"),
+        ("record", "Missing argument '(experiment|EXPERIMENT)'"),
         ("record mnist", "experiment must be one of .*, got 'mnist'"),
         ("record digits more", "unexpected extra argument"),
         *((f"record digits --seeds {n}", "'--seeds'") for n in ("0", "-1", "1.5", "x")),

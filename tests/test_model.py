@@ -201,8 +201,11 @@ def test_few_trajectories_give_no_error_bar(generator):
         x0 = law.sample(40, generator)
         return dpm.log_likelihood(model, x0, trajectories=trajectories, generator=generator)
 
-    with pytest.warns(UserWarning, match=r"40 of 40 log likelihoods .*effective sample size"):
+    with pytest.warns(
+        UserWarning, match=r"40 of 40 log likelihoods .*effective sample size"
+    ) as warned:
         got = estimate(0.3, 50)
+    assert warned[0].filename == __file__
     assert not got.reliable.any()
     assert got.standard_error.isinf().all()
     assert got.estimate.isfinite().all()
