@@ -215,6 +215,8 @@ def main():
             else:
                 survivors.append(what)
                 print(f"SURVIVED {what}", flush=True)
+            if (killed + len(survivors) + len(same)) % 10 == 0:
+                print(f"{killed} noticed, {len(survivors)} survived", flush=True)
     for what in same:
         print(f"the same: {what} ({EQUIVALENT[what]})")
     tried = killed + len(survivors)

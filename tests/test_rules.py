@@ -25,12 +25,14 @@ from dpm_lib.symbolic import (
     Variable,
     alpha,
     alpha_bar,
+    at_least,
     beta,
     by,
     d,
     equals,
     h,
     in_chains,
+    latex,
     log,
     m_2,
     mu_0,
@@ -48,7 +50,7 @@ from dpm_lib.symbolic.comparison import difference
 from dpm_lib.symbolic.derivation import known
 from dpm_lib.symbolic.rules import kernel, ring
 from dpm_lib.symbolic.rules.kernel import Rule, flat, left_over
-from dpm_lib.symbolic.rules.steps import Steps
+from dpm_lib.symbolic.rules.steps import Steps, free
 
 NAMES = [name for name in by.__all__ if isinstance(getattr(by, name), Rule)]
 APPLIED = [name for name in NAMES if name not in ("algebra", "gibbs", "hypothesis", "tangent")]
@@ -78,6 +80,36 @@ def test_every_rule_has_a_proof_that_holds(name):
     found = by.proof(getattr(by, name))
     assert all(shown.count for shown in found)
     assert found
+
+
+def test_rules_of_signs_are_proved():
+    """A divergence is at least 0, and no more; the tangent is a fact of one ratio."""
+    (proof,) = by.proof(by.gibbs)
+    assert proof.statement.endswith(r"\geq0")
+    by.proof(by.tangent)
+    ratio = p(x[0]) / q(x[0])
+    with pytest.raises(Unproved):
+        Derivation(
+            Expect(q(x[0]), ratio - 1 - log(ratio)),
+            at_least(1, by.tangent, gap=Expect(q(x[0]), ratio - 1 - log(ratio))),
+            worlds=[F2],
+        )
+
+
+def test_a_proof_states_the_weakest_of_its_relations():
+    """Of equal lines an equation is proved; with one line that is less, an inequality."""
+    gap = KL(q(x[0]), p(x[0]))
+    equal = Derivation(gap, equals(Expect(q(x[0]), log(q(x[0]) / p(x[0]))), by.divergence),
+                       worlds=[F2])  # fmt: skip
+    less = Derivation(gap, at_least(0, by.gibbs, gap=gap), worlds=[F2])
+    assert equal.statement.startswith(f"{latex(gap)}=")
+    assert less.statement == rf"{latex(gap)}\geq0"
+
+
+def test_an_entropy_is_a_number():
+    """It depends on no state, whatever its law is given; an average depends on what is left."""
+    assert free(Entropy(q(x[1] | x[0]))) == frozenset()
+    assert free(Expect(q(x[1] | x[0]), log(p(x[1])))) == {x[0]}
 
 
 @pytest.mark.parametrize("name", results.__all__)
