@@ -51,6 +51,10 @@ EQUIVALENT = {
         "the first of two equal entropies",
     "kernels/base.py: def _apply(self, move: Callable[[Tensor], Tensor], recurse: bool = True) "
     '-> "Kernel":: True -> False': "a kernel has no parts",
+    "symbolic/rules/probability.py: if found is None or found[0] <= 0 or not all(positive(a) "
+    "for a, _ in found[1]):: found[0] <= 0 -> found[0] < 0": "SymPy keeps no logarithm of 0",
+    "symbolic/printing.py: if margin > 20 or margin + widest > _PAGE:: "
+    "margin + widest > _PAGE -> margin + widest >= _PAGE": "how a line of print is broken",
     "exact/mixture.py: POINTS = 2**23: 23 -> 24": "how much memory a grid may take",
 }  # fmt: skip
 """Mutants that mean the same, ``file: line: before -> after``, and why."""

@@ -303,3 +303,18 @@ def test_marginal_holds_for_every_length_and_dimension(length, dimension):
         equals(Bern(x[T], signal * x[0] + sym.rho * (1 - signal)), CLAIMED),
         worlds=[BinomialChain(length, min(dimension, 4 - length)), BinomialChain(length % 3 + 1)],
     )
+
+
+@pytest.mark.parametrize("power", range(7))
+def test_moments_of_a_gaussian(power):
+    """The average of a power is that of quadrature, up to the sixth."""
+    mean, variance = 1.5, 0.4
+    found = Polynomial({("y",) * power: Number(1.0)}).average(
+        "y", Polynomial({(): Number(mean)}), Number(variance), Number(1.0)
+    )
+
+    def weighted(y):
+        density = math.exp(-((y - mean) ** 2) / (2 * variance)) / math.sqrt(2 * math.pi * variance)
+        return y**power * density
+
+    assert found.terms[()].value == pytest.approx(quad(weighted, -8, 11)[0], rel=1e-9)
