@@ -106,6 +106,13 @@ def test_a_proof_states_the_weakest_of_its_relations():
     assert less.statement == rf"{latex(gap)}\geq0"
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_variance_of_gaussian_data_after_many_steps(sign):
+    """It is alpha-bar v_0 + 1 - alpha-bar, and not plus: no chapter is needed to notice."""
+    claimed = alpha_bar[t] * v[0] + 1 - sign * alpha_bar[t]
+    assert (rest(v[t], claimed, by.rates) is None) == (sign == 1)
+
+
 def test_an_entropy_is_a_number():
     """It depends on no state, whatever its law is given; an average depends on what is left."""
     assert free(Entropy(q(x[1] | x[0]))) == frozenset()
