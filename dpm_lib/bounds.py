@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.distributions import Distribution, MixtureSameFamily, kl_divergence
 
 from dpm_lib import doors
-from dpm_lib.kernels import Kernel, check_kernel, draw
+from dpm_lib.kernels import Kernel, draw
 from dpm_lib.kernels.steps import steps_within
 from dpm_lib.likelihood import Estimate, bits, draw_log_weights, mean_and_error
-from dpm_lib.reverse import NETWORK_ROWS, ReverseProcess, check_model, check_result
+from dpm_lib.reverse import NETWORK_ROWS, ReverseProcess, check_result
 
 __all__ = [
     "Bound", "bound", "correction", "divergence", "edge_term", "prior_term", "sampled_bound",
@@ -100,7 +100,7 @@ def bound(model: ReverseProcess, x0: Tensor, *, generator: torch.Generator) -> B
     Source: :eq:`bound-entropies`, :eq:`telescoping-entropies`, :eq:`jensen-bound`,
     paper eqs. 13, 14 and 51.
     """
-    B, kernel = len(check_model(model).check_data(x0)), model.kernel
+    B, kernel = len(doors.instance("model", model, ReverseProcess).check_data(x0)), model.kernel
     doors.generator_on(x0.device, generator)
     rows = torch.arange((kernel.T - 1) * B, device=x0.device)
     parts = [
@@ -128,7 +128,7 @@ def sampled_bound(model: ReverseProcess, x0: Tensor, *, generator: torch.Generat
 
     Source: :eq:`bound-entropies`, paper eq. 14.
     """
-    check_model(model).check_data(x0)
+    doors.instance("model", model, ReverseProcess).check_data(x0)
     doors.generator_on(x0.device, generator)
     return check_result("bounds", one_step_bound(model, x0, generator))
 
@@ -174,7 +174,7 @@ def prior_term(kernel: Kernel, x0: Tensor) -> Tensor:
     Source: :eq:`prior-term`, :eq:`prior-cross-entropy`, :eq:`prior-cross-entropy-binomial`,
     paper eqs. 41 and 43.
     """
-    check_kernel(kernel).check_data(x0)
+    doors.instance("kernel", kernel, Kernel).check_data(x0)
     return kernel.expected_log_prior(x0, kernel.T)
 
 
@@ -187,7 +187,7 @@ def edge_term(kernel: Kernel, x0: Tensor) -> Tensor:
 
     Source: :eq:`edge-term`, paper eqs. 45 and 46.
     """
-    check_kernel(kernel).check_data(x0)
+    doors.instance("kernel", kernel, Kernel).check_data(x0)
     return kernel.beta[0] * kernel.prior_surplus(x0)
 
 
@@ -199,7 +199,7 @@ def correction(kernel: Kernel, x0: Tensor) -> Tensor:
 
     Source: :eq:`bound-correction`.
     """
-    check_kernel(kernel).check_data(x0)
+    doors.instance("kernel", kernel, Kernel).check_data(x0)
     return (kernel.beta[0] + kernel.alpha_bar[-1]) * kernel.prior_surplus(x0)
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 __all__ = [
-    "STATE_DTYPES", "all_finite", "device_like", "event", "generator_on", "integer", "name_of",
-    "number", "one_of", "positive", "state_dtype", "tensor",
+    "STATE_DTYPES", "all_finite", "device_like", "event", "generator_on", "instance", "integer",
+    "name_of", "number", "one_of", "positive", "state_dtype", "tensor",
 ]  # fmt: skip
 
 Of = TypeVar("Of")
@@ -32,6 +32,17 @@ def name_of(value: Any) -> str:
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
     return f"a {type(value).__name__}"
+
+
+def instance(name: str, value: Any, of: type[Of]) -> Of:
+    """Return the value if it is of a class of the library.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(value, of):
+        raise TypeError(f"{name} must be a dpm.{of.__name__}, got {name_of(value)}")
+    return value
 
 
 def integer(name: str, value: Any, least: int = 1) -> int:

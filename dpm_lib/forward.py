@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from dpm_lib import doors
-from dpm_lib.kernels import Kernel, check_kernel, draw
+from dpm_lib.kernels import Kernel, draw
 from dpm_lib.kernels.steps import steps_within
 
 __all__ = ["check_trajectory", "log_prob", "log_prob_backwards", "trajectory"]
@@ -23,7 +23,7 @@ def trajectory(kernel: Kernel, x0: Tensor, generator: torch.Generator) -> Tensor
 
     Source: :eq:`forward-trajectory`, :eq:`diffusion-kernel`, paper eqs. 2 and 3.
     """
-    check_kernel(kernel).check_data(x0)
+    doors.instance("kernel", kernel, Kernel).check_data(x0)
     doors.generator_on(x0.device, generator)
     return walk(kernel, x0, generator)
 
@@ -100,7 +100,7 @@ def check_trajectory(kernel: Kernel, trajectory: Tensor) -> Tensor:
         TypeError: it is no tensor, or the kernel is none.
         ValueError: it has not, or a state is none that data could have (NaN, not 0/1).
     """
-    check_kernel(kernel)
+    doors.instance("kernel", kernel, Kernel)
     if not isinstance(trajectory, Tensor):
         raise TypeError(
             f"trajectory must be a tensor (T + 1, B, *event), got {doors.name_of(trajectory)}"

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from dpm_lib import doors, forward
-from dpm_lib.kernels import Kernel, check_kernel
-from dpm_lib.reverse import ReverseProcess, check_model, check_result, measuring
+from dpm_lib.kernels import Kernel
+from dpm_lib.reverse import ReverseProcess, check_result, measuring
 
 __all__ = [
     "Estimate", "LogLikelihood", "bits", "draw_log_weights", "log_likelihood",
@@ -98,7 +98,7 @@ def null_log_likelihood(kernel: Kernel, x0: Tensor) -> Tensor:
 
     Source: :eq:`null-log-likelihood`, paper Table 1.
     """
-    check_kernel(kernel).check_data(x0)
+    doors.instance("kernel", kernel, Kernel).check_data(x0)
     return kernel.prior(x0.shape, x0.dtype).log_prob(x0)
 
 
@@ -122,7 +122,8 @@ def log_weight_terms(model: ReverseProcess, trajectory: Tensor) -> tuple[Tensor,
 
     Source: :eq:`bound-split`, :eq:`importance-insertion`, paper eqs. 8 and 40.
     """
-    return _terms(model, check_model(model).check_trajectory(trajectory))
+    doors.instance("model", model, ReverseProcess).check_trajectory(trajectory)
+    return _terms(model, trajectory)
 
 
 def _terms(model: ReverseProcess, trajectory: Tensor) -> tuple[Tensor, Tensor]:
@@ -163,7 +164,7 @@ def draw_log_weights(
 
     Source: :eq:`importance-weights`, paper eq. 9.
     """
-    check_model(model).check_data(x0)
+    doors.instance("model", model, ReverseProcess).check_data(x0)
     doors.integer("trajectories", trajectories)
     doors.generator_on(x0.device, generator)
     one = x0[0].numel() * (model.kernel.T + 1)

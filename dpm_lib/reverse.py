@@ -17,12 +17,12 @@ from tqdm import tqdm
 
 from dpm_lib import doors
 from dpm_lib.forward import check_trajectory
-from dpm_lib.kernels import Kernel, Steps, check_kernel, draw
+from dpm_lib.kernels import Kernel, Steps, draw
 from dpm_lib.kernels.laws import is_sound
 from dpm_lib.kernels.steps import steps_within
 
 __all__ = [
-    "ClosedForm", "Network", "ReverseProcess", "check_model", "identity_network", "measuring",
+    "ClosedForm", "Network", "ReverseProcess", "identity_network", "measuring",
 ]  # fmt: skip
 
 NETWORK_ROWS = 4096
@@ -71,7 +71,8 @@ def identity_network(kernel: Kernel, event_shape: tuple[int, ...]) -> ClosedForm
 
     Source: :eq:`detailed-balance`.
     """
-    return ClosedForm(doors.event("event_shape", event_shape), check_kernel(kernel).step, kernel)
+    doors.instance("kernel", kernel, Kernel)
+    return ClosedForm(doors.event("event_shape", event_shape), kernel.step, kernel)
 
 
 class ReverseProcess(nn.Module):
@@ -97,7 +98,7 @@ class ReverseProcess(nn.Module):
             raise TypeError(
                 f"network must be callable and have an event_shape, got {doors.name_of(network)}"
             )
-        self.kernel = check_kernel(kernel)
+        self.kernel = doors.instance("kernel", kernel, Kernel)
         self.network = network
         self.check_network()
 
@@ -261,17 +262,6 @@ class ReverseProcess(nn.Module):
             x = draw(self.learned_step(x, t), generator)
             yield x
         yield draw(self.kernel.step(x, 1), generator)
-
-
-def check_model(model: Any) -> ReverseProcess:
-    """Return the model if it is one.
-
-    Raises:
-        TypeError: it is none.
-    """
-    if not isinstance(model, ReverseProcess):
-        raise TypeError(f"model must be a dpm.ReverseProcess, got {doors.name_of(model)}")
-    return model
 
 
 def check_event(name: str, x: Tensor, event_shape: torch.Size) -> Tensor:

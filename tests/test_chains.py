@@ -31,6 +31,8 @@ def test_identity_model_has_constant_weight(kernel, seed):
     expected = dpm.null_log_likelihood(kernel, x0)
     torch.testing.assert_close(got.estimate, expected, rtol=1e-8, atol=1e-8)
     assert (got.standard_error < 1e-7).all()
+    each = dpm.log_weights(model, forward.trajectory(kernel, x0, g))
+    torch.testing.assert_close(each, expected, rtol=1e-8, atol=1e-8)
     torch.testing.assert_close(got.effective_sample_size, torch.full((3,), 4.0).double())
 
 

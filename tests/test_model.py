@@ -76,6 +76,54 @@ def test_kernels_match_in_kind_and_rates():
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_no_table_can_be_changed(kind, generator):
+    """In place, past torch's count of changes, or by another tensor; the same values may come."""
+    model, x0 = trained(kind(dpm.schedules.erase_evenly(5)), generator), torch.ones(4, 2).double()
+    right = score(model, x0)
+    for name, table in list(model.kernel.named_buffers()):
+        for change in (table.mul_, table.data.mul_):
+            change(0.5)
+            with pytest.raises(ValueError, match=f"^{name} must stay"):
+                score(model, x0)
+            with pytest.raises(ValueError, match=f"^{name} must stay"):
+                model.state_dict()
+            change(2)
+        setattr(model.kernel, name, table.clone())
+        assert torch.equal(score(model, x0), right)
+        setattr(model.kernel, name, table * 0.5)
+        with pytest.raises(ValueError, match=f"^{name} must stay"):
+            score(model, x0)
+        setattr(model.kernel, name, table)
+
+
+def test_what_changes_after_a_look_is_looked_at_again(generator):
+    """Steps past torch's count of changes; a law of a head that its network has damaged."""
+    kernel, x = dpm.GaussianKernel(dpm.schedules.erase_evenly(5)), torch.ones(2, 2).double()
+    t = torch.tensor([2, 3])
+    kernel.posterior(x, x, t)
+    t.numpy()[:] = 99
+    with pytest.raises(ValueError, match=r"t must lie in 2 … 5 .*got 99"):
+        kernel.posterior(x, x, t)
+    t.data[:] = 1
+    with pytest.raises(ValueError, match=r"t must lie in 2 … 5 .*got 1"):
+        kernel.posterior(x, x, t)
+
+    def damaged(by):
+        def formula(xt, t):
+            law = kernel.head(xt, t, xt, xt)
+            by(law.base_dist)
+            return law
+
+        model = dpm.ReverseProcess(kernel, dpm.ClosedForm(torch.Size([2]), formula))
+        return model.sample(2, generator=generator)
+
+    damaged(lambda law: None)
+    for by in (lambda law: law.scale.neg_(), lambda law: setattr(law, "scale", -law.scale)):
+        with pytest.raises(ValueError, match="network must return a law whose scale"):
+            damaged(by)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_states_may_be_of_either_precision(kind, dtype, generator):
     """A float64 schedule serves float32 data, and the other way round: laws are as the states."""

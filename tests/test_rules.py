@@ -49,7 +49,7 @@ from dpm_lib.symbolic import (
 from dpm_lib.symbolic.comparison import difference
 from dpm_lib.symbolic.derivation import known
 from dpm_lib.symbolic.rules import kernel, ring
-from dpm_lib.symbolic.rules.kernel import Rule, flat, left_over
+from dpm_lib.symbolic.rules.kernel import Rule, flat, left_over, normal
 from dpm_lib.symbolic.rules.steps import Steps, free
 
 NAMES = [name for name in by.__all__ if isinstance(getattr(by, name), Rule)]
@@ -82,6 +82,18 @@ def test_every_rule_has_a_proof_that_holds(name):
     assert found
 
 
+FIRING = [n for n in APPLIED if n not in results.__all__ and getattr(by, n).rewrite]
+FIRING.remove("coordinates")  # acts on whole sides
+
+
+@pytest.mark.parametrize("name", FIRING)
+def test_every_rule_is_shown_as_it_fires(name):
+    """Beside any induction stands what the rule itself makes of an expression."""
+    one = getattr(by, name)
+    lines = [d._lines for d in by.proof(one) if isinstance(d, Derivation)]
+    assert any(normal(first, [one], known([first], 1)) == last for first, *_, last in lines)
+
+
 def test_rules_of_signs_are_proved():
     """A divergence is at least 0, and no more; the tangent is a fact of one ratio."""
     (proof,) = by.proof(by.gibbs)
@@ -111,6 +123,16 @@ def test_the_variance_of_gaussian_data_after_many_steps(sign):
     """It is alpha-bar v_0 + 1 - alpha-bar, and not plus: no chapter is needed to notice."""
     claimed = alpha_bar[t] * v[0] + 1 - sign * alpha_bar[t]
     assert (rest(v[t], claimed, by.rates) is None) == (sign == 1)
+
+
+@pytest.mark.parametrize(
+    ("rate", "law"),
+    [(r, True), (1 - r, True), (r * (1 - beta[1]) + rho * beta[1], True), (8 * r * (1 - r), False),
+     (r**2, False), (2 * r, False), (v[0], False), (sp.exp(z), False)],
+)  # fmt: skip
+def test_a_bit_has_mass_one_only_with_a_probability(rate, law):
+    """A number that may leave 0 … 1 makes no law, also where it is one at every corner."""
+    assert (rest(Int(Bern(y, rate), y), 1, by.marginal) is None) == law
 
 
 def test_an_entropy_is_a_number():

@@ -34,13 +34,9 @@ class GaussianLaw(Law):
                 f"variance must be as mean, {doors.name_of(mean)}, got {doors.name_of(variance)}"
             )
         doors.positive("variance", variance)
-        self.mean, self.variance = mean, variance
+        self.like = self.mean = mean
+        self.variance = variance
         self.event_shape = mean.shape
-
-    @property
-    def like(self) -> Tensor:
-        """A tensor of the law, whose dtype and device its draws have."""
-        return self.mean
 
     def _sample(self, n: int, generator: torch.Generator) -> Tensor:
         noise = torch.randn(

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily
 
 from dpm_lib import doors
-from dpm_lib.kernels import Kernel, check_kernel
+from dpm_lib.kernels import Kernel
 from dpm_lib.reverse import ClosedForm, check_event
 
 __all__ = ["Law"]
@@ -22,10 +22,12 @@ class Law(ABC):
     Attributes:
         family: that of the kernels under which its chain is known.
         event_shape: shape of one example.
+        like: a tensor of the law, whose dtype and device its draws have.
     """
 
     family: type[Distribution]
     event_shape: torch.Size
+    like: Tensor
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Draw n examples, ``(n, *event)``.
@@ -52,11 +54,6 @@ class Law(ABC):
                 f"got {x.dtype} on {x.device}"
             )
         return self._log_prob(check_event("x", x, self.event_shape))
-
-    @property
-    @abstractmethod
-    def like(self) -> Tensor:
-        """A tensor of the law, whose dtype and device its draws have."""
 
     @abstractmethod
     def _sample(self, n: int, generator: torch.Generator) -> Tensor: ...
@@ -89,7 +86,7 @@ class Law(ABC):
 
     def _check(self, kernel: Kernel, t: int = 1) -> None:
         """Refuse a kernel of another family, and a step that is no int in 1 … T."""
-        if check_kernel(kernel).family is not self.family:
+        if doors.instance("kernel", kernel, Kernel).family is not self.family:
             raise ValueError(
                 f"kernel must have laws of the family {self.family.__name__}, as this law needs, "
                 f"got {type(kernel).__name__} with {kernel.family.__name__}"

@@ -52,14 +52,9 @@ class MixtureLaw(Law):
         doors.positive("weights", weights)
         doors.positive("variance", variance)
         self.weights = weights / weights.sum()
-        self.means = means
+        self.like = self.means = means
         self.variance = variance.expand(len(weights))
         self.event_shape = means.shape[1:]
-
-    @property
-    def like(self) -> Tensor:
-        """A tensor of the law, whose dtype and device its draws have."""
-        return self.means
 
     def _sample(self, n: int, generator: torch.Generator) -> Tensor:
         k = torch.multinomial(self.weights, n, replacement=True, generator=generator)

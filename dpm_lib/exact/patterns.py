@@ -47,13 +47,9 @@ class PatternLaw(Law):
                 f"patterns must all be different, got {different} different ones of {len(patterns)}"
             )
         doors.positive("weights", weights)
-        self.patterns, self.weights = patterns, weights / weights.sum()
+        self.like = self.patterns = patterns
+        self.weights = weights / weights.sum()
         self.event_shape = patterns.shape[1:]
-
-    @property
-    def like(self) -> Tensor:
-        """A tensor of the law, whose dtype and device its draws have."""
-        return self.patterns
 
     def _sample(self, n: int, generator: torch.Generator) -> Tensor:
         k = torch.multinomial(self.weights, n, replacement=True, generator=generator)

@@ -5,7 +5,7 @@ Steps count :math:`t = 1 \dots T`, as an int or as one integer for each row, ``(
 so their ``log_prob``, ``entropy`` and KL divergence are ``(B,)``, in nats.
 
 Tables of rates live in float64, whatever the states are, and are cast where they meet a state.
-Types, shapes and steps are checked in every public method, the values of a tensor of steps once.
+Types, shapes and steps are checked in every public method.
 Values of data (NaN, bits) are checked once, by :meth:`Kernel.check_data`, where data enter:
 :mod:`dpm_lib.forward`, ``likelihood``, ``bounds``.
 """
@@ -22,7 +22,7 @@ from dpm_lib import doors, schedules
 from dpm_lib.kernels.laws import independent
 from dpm_lib.kernels.steps import Steps, extent, version
 
-__all__ = ["Kernel", "check_kernel"]
+__all__ = ["Kernel"]
 
 
 class Kernel(nn.Module, ABC):
@@ -60,14 +60,19 @@ class Kernel(nn.Module, ABC):
         super().__init__()
         self.dtype = schedules.check_rates(beta).dtype
         self.T = len(beta)
-        self.register_buffer("beta", _wide(beta).clone())
+        self._made: dict[str, tuple[Tensor, int, Tensor]] = {}
+        self.table("beta", _wide(beta).clone(), saved=True)
         self.table("alpha_bar", schedules.signal(self.beta))
         self.table("beta_bar", schedules.noise(self.beta))
-        self._made = (self.beta, version(self.beta))
 
-    def table(self, name: str, values: Tensor) -> None:
-        """Keep numbers that follow from the rates: moved with the kernel, not saved with it."""
-        self.register_buffer(name, values, persistent=False)
+    def table(self, name: str, values: Tensor, saved: bool = False) -> None:
+        """Keep numbers that stay as they are: moved with the kernel, saved if others follow."""
+        self.register_buffer(name, values, persistent=saved)
+        self._watch(name)
+
+    def _watch(self, name: str) -> None:
+        table = self.get_buffer(name)
+        self._made[name] = table, version(table), table.detach().clone()
 
     def matches(self, other: "Kernel") -> bool:
         """Whether the other kernel is of this kind and has the same rates."""
@@ -150,6 +155,7 @@ class Kernel(nn.Module, ABC):
             ValueError: wrong shape, dtype, device, or a value that is not finite.
         """
         self._check_state(x0, name)
+        self.check_rates(values=True)
         if not len(x0):
             raise ValueError(f"{name} must have at least one row, got shape {tuple(x0.shape)}")
         return doors.all_finite(name, x0)
@@ -248,18 +254,24 @@ class Kernel(nn.Module, ABC):
             )
         return tuple(z.to(xt.dtype) for z in outputs)
 
-    def check_rates(self) -> None:
-        """Refuse a kernel whose rates were changed after it was made: its tables do not follow.
+    def check_rates(self, values: bool = False) -> None:
+        """Refuse a kernel whose tables were changed after it was made.
+
+        Torch counts the changes of a tensor; it does not those through ``.data`` or numpy, so where
+        data enter and where a kernel is saved the values are compared.
 
         Raises:
-            ValueError: they were.
+            ValueError: they were changed.
         """
-        beta, seen = self._made
-        if self.beta is not beta or version(self.beta) != seen:
-            raise ValueError(
-                "beta must stay as it was when the kernel was made, it was changed: make a new "
-                "kernel, and a new network, for other rates"
-            )
+        for name, (table, seen, copy) in self._made.items():
+            now = self.get_buffer(name)
+            if values or now is not table or version(now) != seen:
+                if not torch.equal(now.to(copy), copy):
+                    raise ValueError(
+                        f"{name} must stay as it was when the kernel was made, it was changed: "
+                        "make a new kernel, and a new network, for other rates"
+                    )
+                self._made[name] = now, version(now), copy
 
     def _check_state(self, x: Tensor, name: str) -> None:
         self.check_rates()
@@ -302,19 +314,16 @@ class Kernel(nn.Module, ABC):
         self.dtype = like.dtype if like.dtype in doors.STATE_DTYPES else torch.float32
         self.check_rates()
         super()._apply(lambda table: _wide(table.to(like.device)), recurse)
-        self._made = (self.beta, version(self.beta))
+        for name in self._made:
+            self._watch(name)
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        self.check_rates()
+        self.check_rates(values=True)
         return self.__dict__
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._made = (self.beta, version(self.beta))
-
     def _save_to_state_dict(self, *where: Any) -> None:
-        self.check_rates()
+        self.check_rates(values=True)
         super()._save_to_state_dict(*where)
 
     def _load_from_state_dict(self, state: dict[str, Tensor], prefix: str, *rest: Any) -> None:
@@ -327,17 +336,6 @@ class Kernel(nn.Module, ABC):
                     f"state_dict must hold the rates of this kernel as {prefix + name}, got {came}:"
                     " make the kernel with the rates that the network was trained with"
                 )
-
-
-def check_kernel(kernel: Any) -> Kernel:
-    """Return the kernel if it is one.
-
-    Raises:
-        TypeError: it is none.
-    """
-    if not isinstance(kernel, Kernel):
-        raise TypeError(f"kernel must be a dpm.Kernel, got {doors.name_of(kernel)}")
-    return kernel
 
 
 def _wide(x: Tensor) -> Tensor:

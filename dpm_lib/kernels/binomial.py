@@ -45,7 +45,7 @@ class BinomialKernel(Kernel):
         rate = doors.number("rate", rate, above=0)
         if rate >= 1:
             raise ValueError(f"rate must lie in (0, 1), got {rate}")
-        self.register_buffer("rate", self.beta.new_tensor(rate))
+        self.table("rate", self.beta.new_tensor(rate), saved=True)
 
     def prior(self, shape: Sequence[int], dtype: torch.dtype | None = None) -> Independent:
         r"""Prior :math:`\pi = \mathcal B(\rho)` on states of a shape that includes the batch.

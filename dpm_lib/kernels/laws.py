@@ -6,10 +6,13 @@ from collections.abc import Callable
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
+from dpm_lib.kernels.steps import version
+
 __all__ = ["independent", "is_sound", "sound"]
 
-SOUND: weakref.WeakSet[Distribution] = weakref.WeakSet()
-"""Laws whose arguments satisfy their constraints by construction."""
+SOUND: weakref.WeakKeyDictionary[Distribution, list[tuple[str, Tensor, int]]]
+SOUND = weakref.WeakKeyDictionary()
+"""Laws whose arguments satisfy their constraints by construction, and these as they were made."""
 
 
 def independent(
@@ -27,10 +30,19 @@ def independent(
 
 def sound(law: Independent) -> Independent:
     """Return a law that a head has made so that its arguments are right: nobody looks at them."""
-    SOUND.add(law)
+    SOUND[law] = [
+        (name, value, version(value))
+        for name, value in law.base_dist.__dict__.items()
+        if isinstance(value, Tensor)
+    ]
     return law
 
 
 def is_sound(law: Distribution) -> bool:
-    """Whether the law was made by a head that answers for its arguments."""
-    return law in SOUND
+    """Whether a head that answers for its arguments made the law, and nobody changed it since."""
+    if not isinstance(law, Independent) or law not in SOUND:
+        return False
+    return all(
+        law.base_dist.__dict__.get(name) is value and version(value) == seen
+        for name, value, seen in SOUND[law]
+    )

@@ -1,4 +1,4 @@
-"""Steps t of a chain, an int or one for each row; what a tensor of them holds is looked up once."""
+"""Steps t of a chain, an int or one for each row; tensors that the library made are known."""
 
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
@@ -9,7 +9,7 @@ Steps = int | Tensor
 """A step t: an int, or an int64 or int32 tensor ``(B,)`` with one step for each row."""
 
 EXTENTS: WeakIdKeyDictionary = WeakIdKeyDictionary()
-"""Smallest and largest entry of tensors of steps, with the version that was looked at."""
+"""Smallest and largest entry of the library's own tensors of steps, and their version then."""
 
 
 def steps_within(t: Tensor, low: int, high: int) -> Tensor:
@@ -19,12 +19,10 @@ def steps_within(t: Tensor, low: int, high: int) -> Tensor:
 
 
 def extent(t: Tensor) -> tuple[int, int]:
-    """Smallest and largest entry, looked up once for each tensor as long as it is not changed."""
-    known = EXTENTS.get(t)
-    if known is None or known[0] != version(t):
-        low, high = t.aminmax()
-        steps_within(t, int(low), int(high))
-    _, low, high = EXTENTS[t]
+    """Smallest and largest entry: looked up, unless the library made the tensor."""
+    seen, low, high = EXTENTS.get(t, (-1, 0, 0))
+    if seen != version(t):
+        low, high = map(int, t.aminmax())
     return low, high
 
 

@@ -17,7 +17,7 @@ from dpm_lib.bounds import bound
 from dpm_lib.evidence.provenance import library_version
 from dpm_lib.evidence.storage import RESULTS, locked, replace_file
 from dpm_lib.likelihood import bits, mean_and_error, null_log_likelihood
-from dpm_lib.reverse import ReverseProcess, check_model, measuring
+from dpm_lib.reverse import ReverseProcess, measuring
 
 __all__ = ["evaluate", "record", "record_file", "recorded"]
 
@@ -52,7 +52,7 @@ def evaluate(
     Source: :eq:`bound-entropies`, :eq:`bound-correction`, :eq:`null-log-likelihood`,
     paper eq. 14 and Table 1.
     """
-    check_model(model).check_data(x0)
+    doors.instance("model", model, ReverseProcess).check_data(x0)
     doors.generator_on(x0.device, generator)
     doors.integer("repeats", repeats)
     if len(x0) < 2:

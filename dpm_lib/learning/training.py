@@ -8,7 +8,7 @@ from torch import Tensor
 from dpm_lib import doors
 from dpm_lib.bounds import one_step_bound
 from dpm_lib.doors import name_of
-from dpm_lib.reverse import ReverseProcess, check_model
+from dpm_lib.reverse import ReverseProcess
 
 __all__ = ["Source", "fit"]
 
@@ -53,7 +53,7 @@ def fit(
 
     Source: :eq:`optimal-reversal`, paper eq. 15.
     """
-    kernel = check_model(model).kernel
+    kernel = doors.instance("model", model, ReverseProcess).kernel
     doors.generator_on(kernel.beta.device, generator)
     doors.integer("steps", steps)
     doors.integer("batch", batch)

@@ -179,7 +179,8 @@ def _product_rule() -> list[Derivation]:
         worlds=CHAINS, steps_from=2, base=[r.bayes],
     )  # fmt: skip
     few = shown(r.product_rule, q(x[0], x[1], x[2]), p(x[0], x[2], x[3]), worlds=CHAINS[1:])
-    return [forwards, start, backwards, *few]
+    spans = [q(x[0:t]), q(x[1:t] | x[0]), p(x[0:T]), p(x[t:T])]
+    return [forwards, start, backwards, *few, *shown(r.product_rule, *spans, worlds=CHAINS)]
 
 
 @proves(r.unit_steps)
@@ -187,13 +188,15 @@ def _unit_steps() -> list[Derivation]:
     """By induction: the earliest step is integrated first."""
     step = p(x[s - 1] | x[s])
     earlier = Int(Product(step, (s, 1, t - 1)), x[0 : t - 2])
+    whole = Int(Product(step, (s, 1, t)), x[0 : t - 1])
     return [
         Derivation(
-            Int(Product(step, (s, 1, t)), x[0 : t - 1]),
+            whole,
             equals(Int(p(x[t - 1] | x[t]) * earlier, x[t - 1]), r.last_step, r.fubini),
             equals(1, hypothesis, r.marginal),
             worlds=CHAINS, steps_from=2, base=[r.marginal],
-        )
+        ),
+        *shown(r.unit_steps, whole, worlds=CHAINS),
     ]  # fmt: skip
 
 
@@ -212,25 +215,34 @@ def _products() -> list[Derivation]:
                 Product(above, (s, 1, t)) / Product(below, (s, 1, t)), hypothesis, r.last_step
             ),
             worlds=CHAINS, base=[algebra],
-        )
+        ),
+        *shown(r.products, Product(above**2 / below, (s, 2, t)), worlds=CHAINS),
     ]  # fmt: skip
 
 
 @proves(r.telescoping)
-def _telescoping() -> list[Induction]:
+def _telescoping() -> list[Induction | Derivation]:
     later, sooner = q(x[t] | x[0]), q(x[t - 1] | x[0])
     last, first = q(x[T] | x[0]), q(x[1] | x[0])
     return [
         Induction(Product(later / sooner, (t, 2, T)), last / first),
         Induction(Product(sooner / later, (t, 2, T)), first / last),
-    ]
+        *shown(
+            r.telescoping, Product(q(x[t] | x[t - 1]) * later / sooner, (t, 2, T)),
+            Product((sooner / later) ** 2, (t, 2, T)), worlds=CHAINS,
+        ),
+    ]  # fmt: skip
 
 
 @proves(r.telescoping_sum)
-def _telescoping_sum() -> list[Induction]:
+def _telescoping_sum() -> list[Induction | Derivation]:
     later, sooner = Entropy(q(x[t] | x[0])), Entropy(q(x[t - 1] | x[0]))
     last, first = Entropy(q(x[T] | x[0])), Entropy(q(x[1] | x[0]))
-    return [Induction(Sum(later - sooner, (t, 2, T)), last - first)]
+    sums = Sum(later, (t, 2, T)) - Sum(sooner, (t, 2, T)) + Sum(log(q(x[0])), (t, 2, T))
+    return [
+        Induction(Sum(later - sooner, (t, 2, T)), last - first),
+        *shown(r.telescoping_sum, 3 * sums, worlds=CHAINS),
+    ]
 
 
 # the chain, its kernels and their rates ----------------------------------------------------------
@@ -249,12 +261,13 @@ def _detailed_balance() -> list[Derivation]:
     """For each kernel, in one coordinate and so in all."""
     gaussian = [k.gaussian_kernel, k.log_gaussian, r.log_product, k.by_logarithms, k.coordinates]
     bits = [k.binomial_kernel, k.both_values, k.coordinates]
+    both = Kernel(y, z, beta[t]) * pi(z)
+    worlds = [*PLANE, *BITS, GaussianChain(3), BinomialChain(3)]
     return [
         Derivation(
-            Kernel(y, z, beta[t]) * pi(z),
-            equals(Kernel(z, y, beta[t]) * pi(y), cases(gaussian, bits)),
-            worlds=[*PLANE, *BITS, GaussianChain(3), BinomialChain(3)],
-        )
+            both, equals(Kernel(z, y, beta[t]) * pi(y), cases(gaussian, bits)), worlds=worlds
+        ),
+        *shown(k.detailed_balance, both, worlds=worlds),
     ]
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent
 
 from dpm_lib import doors
-from dpm_lib.kernels import Kernel, Steps, check_kernel
+from dpm_lib.kernels import Kernel, Steps
 from dpm_lib.reverse import check_event
 
 __all__ = ["MLPNetwork", "temporal_bumps"]
@@ -74,7 +74,7 @@ class MLPNetwork(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        doors.generator_on(check_kernel(kernel).beta.device, generator)
+        doors.generator_on(doors.instance("kernel", kernel, Kernel).beta.device, generator)
         doors.integer("hidden", hidden)
         doors.integer("layers", layers)
         self.kernel, self.event_shape = kernel, doors.event("event_shape", event_shape)

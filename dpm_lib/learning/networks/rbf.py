@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent
 
 from dpm_lib import doors
-from dpm_lib.kernels import Kernel, Steps, check_kernel, draw
+from dpm_lib.kernels import Kernel, Steps, draw
 from dpm_lib.reverse import check_event
 
 __all__ = ["RBFNetwork"]
@@ -50,7 +50,7 @@ class RBFNetwork(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        doors.generator_on(check_kernel(kernel).beta.device, generator)
+        doors.generator_on(doors.instance("kernel", kernel, Kernel).beta.device, generator)
         doors.integer("units", units)
         self.kernel, self.event_shape = kernel, doors.event("event_shape", event_shape)
         outputs = kernel.outputs * self.event_shape.numel()

@@ -325,9 +325,7 @@ def parts_of(expr: Any, parts: Sequence[Any]) -> Any:
 
 def measure(law: Any, rules: tuple[Rule, ...], steps: Steps) -> Any:
     """A law under an expectation, a divergence or an entropy: rules must leave a law."""
-    if isinstance(law, lang.Density):
-        law = density(law.law, law.targets, law.given)
-    else:
+    if not isinstance(law, lang.Density):
         law = law.func(*(rewritten(part, rules, steps) for part in law.args))
     for one in rules:
         new = one.rewrite(law, steps) if one.rewrite else None
