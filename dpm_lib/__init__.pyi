@@ -14,10 +14,11 @@ from .evidence.checks import check, prove, rounding
 from .evidence.provenance import library_version
 from .exact import GaussianLaw, MixtureLaw, PatternLaw
 from .kernels import BinomialKernel, GaussianKernel, Kernel, draw
+from .learning.checkpoints import load, save
 from .learning.data import digits, heartbeat, swiss_roll
 from .learning.evaluation import evaluate, recorded
 from .learning.networks import MLPNetwork, RBFNetwork
-from .learning.training import fit
+from .learning.training import Settings, Trainer, fit, updates
 from .likelihood import (
     Estimate,
     LogLikelihood,
@@ -29,14 +30,15 @@ from .likelihood import (
     mean_and_error,
     null_log_likelihood,
 )
-from .reverse import ClosedForm, ReverseProcess, identity_network
+from .reverse import ClosedForm, ReverseProcess, identity_network, once
 
 __all__ = [
     "BinomialKernel", "Bound", "ClosedForm", "Estimate", "GaussianKernel", "GaussianLaw", "Kernel",
     "LogLikelihood", "MLPNetwork", "MixtureLaw", "PatternLaw", "RBFNetwork", "ReverseProcess",
-    "bits", "bound", "check", "correction", "digits", "divergence", "draw", "draw_log_weights",
-    "edge_term", "evaluate", "evidence", "exact", "fit", "forward", "heartbeat", "identity_network",
-    "kernels", "learning", "library_version", "log_likelihood", "log_weight_terms", "log_weights",
-    "mean_and_error", "null_log_likelihood", "plots", "prior_term", "prove", "recorded", "rounding",
-    "sampled_bound", "schedules", "second_moment", "swiss_roll", "symbolic", "trajectory_bound",
+    "Settings", "Trainer", "bits", "bound", "check", "correction", "digits", "divergence", "draw",
+    "draw_log_weights", "edge_term", "evaluate", "evidence", "exact", "fit", "forward", "heartbeat",
+    "identity_network", "kernels", "learning", "library_version", "load", "log_likelihood",
+    "log_weight_terms", "log_weights", "mean_and_error", "null_log_likelihood", "once", "plots",
+    "prior_term", "prove", "recorded", "rounding", "sampled_bound", "save", "schedules",
+    "second_moment", "swiss_roll", "symbolic", "trajectory_bound", "updates",
 ]  # fmt: skip

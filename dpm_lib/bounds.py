@@ -7,6 +7,7 @@ r""":math:`K \le L`, the lower bound of the log likelihood that is maximised, an
 All in nats per example, so an average over data is an average over the batch.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -15,9 +16,8 @@ from torch.distributions import Distribution, MixtureSameFamily, kl_divergence
 
 from dpm_lib import doors
 from dpm_lib.kernels import Kernel, draw
-from dpm_lib.kernels.steps import steps_within
 from dpm_lib.likelihood import Estimate, bits, draw_log_weights, mean_and_error
-from dpm_lib.reverse import NETWORK_ROWS, ReverseProcess, check_result
+from dpm_lib.reverse import ReverseProcess, check_result
 
 __all__ = [
     "Bound", "bound", "correction", "divergence", "edge_term", "prior_term", "sampled_bound",
@@ -100,17 +100,12 @@ def bound(model: ReverseProcess, x0: Tensor, *, generator: torch.Generator) -> B
     Source: :eq:`bound-entropies`, :eq:`telescoping-entropies`, :eq:`jensen-bound`,
     paper eqs. 13, 14 and 51.
     """
-    B, kernel = len(doors.instance("model", model, ReverseProcess).check_data(x0)), model.kernel
+    doors.instance("model", model, ReverseProcess).check_data(x0)
     doors.generator_on(x0.device, generator)
-    rows = torch.arange((kernel.T - 1) * B, device=x0.device)
-    parts = [
-        _divergences(model, x0[chunk % B], 2 + chunk // B, generator)
-        for chunk in rows.split(NETWORK_ROWS)
-        if len(chunk)
-    ]
-    kl = torch.cat([x0.new_zeros(0), *parts]).view(kernel.T - 1, B).T
+    kernel = model.kernel
+    kl = torch.cat([x0.new_zeros(0), *_every_divergence(model, x0, generator)])
     return Bound(
-        kl=check_result("divergences", kl),
+        kl=check_result("divergences", kl.view(kernel.T - 1, len(x0)).T),
         entropy_start=kernel.marginal_entropy(x0, 1),
         entropy_end=kernel.marginal_entropy(x0, kernel.T),
         entropy_prior=kernel.prior_entropy(x0.shape[1:]),
@@ -130,18 +125,17 @@ def sampled_bound(model: ReverseProcess, x0: Tensor, *, generator: torch.Generat
     """
     doors.instance("model", model, ReverseProcess).check_data(x0)
     doors.generator_on(x0.device, generator)
-    return check_result("bounds", one_step_bound(model, x0, generator))
+    K, T = ceiling(model.kernel, x0), model.kernel.T
+    if T > 1:
+        t = torch.randint(2, T + 1, (len(x0),), generator=generator, device=x0.device)
+        K = K - (T - 1) * divergences(model, x0, t, generator)
+    return check_result("bounds", K)
 
 
-def one_step_bound(model: ReverseProcess, x0: Tensor, generator: torch.Generator) -> Tensor:
-    """What :func:`sampled_bound` gives, behind its door."""
-    kernel, T = model.kernel, model.kernel.T
-    ends = kernel.marginal_entropy(x0, T) - kernel.marginal_entropy(x0, 1)
-    ceiling = ends - kernel.prior_entropy(x0.shape[1:])
-    if T == 1:
-        return ceiling
-    t = torch.randint(2, T + 1, (len(x0),), generator=generator, device=x0.device)
-    return ceiling - (T - 1) * _divergences(model, x0, t, generator)
+def ceiling(kernel: Kernel, x0: Tensor) -> Tensor:
+    """What :attr:`Bound.ceiling` is of each example, ``(B,)``, nats, behind a door."""
+    ends = kernel.marginal_entropy(x0, kernel.T) - kernel.marginal_entropy(x0, 1)
+    return ends - kernel.prior_entropy(x0.shape[1:])
 
 
 def trajectory_bound(
@@ -237,10 +231,31 @@ def divergence(q: Distribution, p: Distribution, generator: torch.Generator) -> 
         ) from None
 
 
-def _divergences(
-    model: ReverseProcess, x0: Tensor, t: Tensor, generator: torch.Generator
-) -> Tensor:
-    """Divergence of steps t = 2 … T, one for each row, at one draw of the state, ``(B,)``."""
-    steps_within(t, 2, model.kernel.T)
-    xt = draw(model.kernel.marginal(x0, t), generator)
-    return divergence(model.kernel.posterior(x0, xt, t), model.learned_step(xt, t), generator)
+def divergences(model: ReverseProcess, x0: Tensor, t: Tensor, generator: torch.Generator) -> Tensor:
+    """Divergence of steps t = 2 … T, one for each row, at one draw of the state, ``(B,)``, nats.
+
+    Behind a door: what came is right already.
+    """
+    xt = model.kernel.noised(x0, t, generator)
+    answer = model.ask(xt, t)
+    if isinstance(answer, Distribution):
+        return divergence(model.kernel.posterior(x0, xt, t), answer, generator)
+    return model.kernel.divergence(x0, xt, t, answer)
+
+
+def _every_divergence(
+    model: ReverseProcess, x0: Tensor, generator: torch.Generator
+) -> Iterator[Tensor]:
+    """Divergences of all examples at t = 2, then at 3 … T, in chunks that the network can take."""
+    B, T = x0.shape[0], model.kernel.T
+    if T == 1:
+        return
+    t = torch.arange(T + 1, device=x0.device)[:, None].expand(-1, B)
+    if model.rows <= B:
+        for step in range(2, T + 1):
+            for chunk in zip(x0.split(model.rows), t[step].split(model.rows), strict=True):
+                yield divergences(model, *chunk, generator)
+        return
+    for steps in t[2:].split(model.rows // B):
+        again = x0.repeat(len(steps), *[1] * (x0.ndim - 1))
+        yield divergences(model, again, steps.flatten(), generator)

@@ -1,19 +1,22 @@
-"""``dpm``: the ledger of equations and the recorded experiments, on the command line."""
+"""``dpm``: train, evaluate and sample models; equations and recorded experiments."""
 
 import json
+import math
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 import typer
 import typer.core
 from tqdm import tqdm
 
+from dpm_lib import doors
 from dpm_lib.evidence import ledger
 from dpm_lib.evidence.row import in_words
-from dpm_lib.learning import evaluation, recipes
+from dpm_lib.learning import checkpoints, evaluation, experiments, recipes, runs
 
 __all__ = ["app"]
 
@@ -36,6 +39,9 @@ class OneLine(typer.core.TyperGroup):
 
 
 app = typer.Typer(cls=OneLine, add_completion=False, pretty_exceptions_enable=False)
+
+
+Device = Annotated[str, typer.Option(help="Where to run: auto, cpu, cuda …")]
 
 
 @app.callback()
@@ -78,6 +84,88 @@ def show_slips() -> None:
 
 
 @app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help=", ".join(recipes.RECIPES))],
+    steps: Annotated[int | None, typer.Option(help="Updates, if not those of the recipe.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, batches and noise.")] = 0,
+    device: Device = "auto",
+    dtype: Annotated[
+        str, typer.Option(help="float32, float64, or bfloat16 (autocast).")
+    ] = "float32",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
+) -> None:
+    """Train a recipe in a folder that nothing can lose; Ctrl-C saves and stops."""
+    with _messages():
+        precision = doors.one_of("dtype", dtype, DTYPES)
+        made = recipes.make(
+            recipe, seed=seed, steps=steps, device=_device(device), dtype=precision,
+            autocast=dtype == "bfloat16",
+        )  # fmt: skip
+        folder = out or Path("runs") / recipe
+        with tqdm(total=made.settings.steps, desc=recipe, unit="step", delay=1) as bar:
+            try:
+                model = runs.train(made, folder, resume=resume, report=_shown(bar))
+            except runs.Interrupted as stopped:
+                bar.close()
+                typer.echo(f"{stopped}: the same command with --resume goes on", err=True)
+                raise typer.Exit(130) from None
+        typer.echo(_result(experiments.measured(made, model)))
+    typer.echo(folder / runs.LAST)
+
+
+@app.command()
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="A file of dpm train, or its folder.")],
+    device: Device = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record.")] = False,
+) -> None:
+    """Measure a checkpoint on the held-out data of its recipe."""
+    with _messages():
+        kept = checkpoints.read(_file(checkpoint), device=_device(device))
+        made = recipes.made_again(kept.notes, device=_device(device))
+        found = experiments.measured(made, kept.model)
+    typer.echo(json.dumps(found, indent=1) if as_json else _result(found))
+
+
+@app.command()
+def sample(
+    checkpoint: Annotated[Path, typer.Argument(help="A file of dpm train, or its folder.")],
+    n: Annotated[int, typer.Option(help="Number of examples.")] = 64,
+    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
+    device: Device = "auto",
+    out: Annotated[Path, typer.Option(help="A picture (.png, .svg) or an array (.npy).")] = Path(
+        "samples.png"
+    ),
+) -> None:
+    """Draw examples from a checkpoint."""
+    from dpm_lib.plots import write_samples
+
+    with _messages():
+        kept = checkpoints.read(_file(checkpoint), device=_device(device))
+        g = torch.Generator(kept.model.kernel.beta.device).manual_seed(
+            doors.integer("seed", seed, 0)
+        )
+        drawn = kept.model.sample(n, generator=g).cpu()
+        picture = kept.notes.get("picture")
+        write_samples(out, drawn.view(n, *picture) if picture else drawn)
+    typer.echo(out)
+
+
+@app.command("data")
+def show_data(
+    name: Annotated[str, typer.Argument(help=", ".join(recipes.DATA))],
+    seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
+) -> None:
+    """Fetch a data set, if it must be fetched, and say what is in it."""
+    with _messages():
+        found = recipes.described(name, seed)
+    typer.echo("\n".join(f"{key}: {value}" for key, value in found.items()))
+
+
+@app.command()
 def record(
     experiment: Annotated[str, typer.Argument(help="swiss_roll or digits.")],
     seeds: Annotated[int, typer.Option(min=1, help="Number of seeds, from 0.")] = 3,
@@ -92,11 +180,11 @@ def record(
     """
     with _messages():
         file = evaluation.record_file(experiment, out)
-        runs = recipes.run_all(experiment, seeds=seeds, device=device, folder=out)
-        total = seeds * len(recipes.EXPERIMENTS.get(experiment, []))
+        records = experiments.run_all(experiment, seeds=seeds, device=device, folder=out)
+        total = seeds * len(experiments.EXPERIMENTS.get(experiment, []))
         finished = 0
         try:
-            for _ in tqdm(runs, desc=experiment, total=total, delay=1):
+            for _ in tqdm(records, desc=experiment, total=total, delay=1):
                 finished += 1
         except KeyboardInterrupt:
             typer.echo(
@@ -107,12 +195,51 @@ def record(
     typer.echo(file)
 
 
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
+"""What states and parameters are in; with bfloat16 the network computes in it."""
+
+
+def _device(name: str) -> str:
+    """The named device; of auto, the best one that is there."""
+    if name != "auto":
+        return name
+    return (
+        str(torch.accelerator.current_accelerator()) if torch.accelerator.is_available() else "cpu"
+    )
+
+
+def _file(path: Path) -> Path:
+    return path / runs.LAST if path.is_dir() else path
+
+
+def _shown(bar: "tqdm[Any]") -> Callable[[int, float], None]:
+    """Show each update in a bar: how many are done, and a moving mean of K in bits."""
+    mean: list[float] = []
+
+    def report(step: int, K: float) -> None:
+        mean[:] = [0.98 * mean[0] + 0.02 * K if mean else K]
+        bar.update(step - bar.n)
+        bar.set_postfix_str(f"K = {mean[0] / math.log(2):.3f} bits", refresh=False)
+
+    return report
+
+
+def _result(found: dict[str, Any]) -> str:
+    """A record in words."""
+    return (
+        f"K = {found['K']:.4f} ± {found['standard_error']:.4f} {found['unit']}, "
+        f"K - L_null = {found['K_minus_L_null']:.4f}: the bound of eq. 14 with its correction, one "
+        f"draw for each step, on {found['n']} held-out examples ({found['device']}, "
+        f"{found['dtype']}, torch {found['torch']})"
+    )
+
+
 @contextmanager
 def _messages() -> Iterator[None]:
     """Bad input and files that cannot be used end in one line and exit code 2."""
     try:
         yield
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MemoryError) as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(2) from None
 

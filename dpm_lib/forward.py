@@ -8,7 +8,6 @@ from torch import Tensor
 
 from dpm_lib import doors
 from dpm_lib.kernels import Kernel, draw
-from dpm_lib.kernels.steps import steps_within
 
 __all__ = ["check_trajectory", "log_prob", "log_prob_backwards", "trajectory"]
 
@@ -118,4 +117,4 @@ def _pairs(kernel: Kernel, trajectory: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """States before and after each step, ``(T, B, *event)``, and the steps, ``(T * B,)``."""
     t = torch.arange(1, kernel.T + 1, device=trajectory.device)
     t = t.repeat_interleave(trajectory.shape[1])
-    return trajectory[:-1], trajectory[1:], steps_within(t, 1, kernel.T)
+    return trajectory[:-1], trajectory[1:], t

@@ -3,13 +3,19 @@ r""":math:`x^{(0)}, x^{(T/2)}, x^{(T)}` to look at: a few figures of matplotlib.
 Every figure has an opaque light panel, so it is legible on light and dark pages.
 """
 
+import math
 from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
-__all__ = ["Table", "chain", "image_grid", "use_style"]
+from dpm_lib.evidence.storage import replace_file
+
+__all__ = ["Table", "chain", "image_grid", "use_style", "write_samples"]
 
 
 class Table:
@@ -98,4 +104,38 @@ def image_grid(images: Tensor, columns: int) -> Figure:
     for axis, image in zip(axes.flat, pixels, strict=False):
         axis.imshow(image.numpy(), vmin=low, vmax=high)
     figure.tight_layout(pad=0.2)
+    return figure
+
+
+def write_samples(path: Path, samples: Tensor) -> None:
+    """Write samples to a file, all or nothing: an array (.npy) or a picture (.png, .svg, .pdf).
+
+    Points ``(n, 2)`` are drawn in their plane, images ``(n, height, width)`` or
+    ``(n, 1, height, width)`` in grey, other examples as the rows of one image.
+
+    Raises:
+        ValueError: the name of the file ends in something else.
+    """
+    content, kind = BytesIO(), path.suffix.lower()
+    if kind == ".npy":
+        np.save(content, samples.numpy())
+    elif kind in (".png", ".svg", ".pdf"):
+        _figure(samples).savefig(content, format=kind[1:])
+    else:
+        raise ValueError(f"out must end in .npy, .png, .svg or .pdf, got {path.name!r}")
+    replace_file(path, content.getvalue())
+
+
+def _figure(samples: Tensor) -> Figure:
+    n = len(samples)
+    images = samples.squeeze(1) if samples.ndim == 4 and samples.shape[1] == 1 else samples
+    if images.ndim == 3:
+        return image_grid(images, max(1, round(math.sqrt(n))))
+    figure, axis = plt.subplots(figsize=(5, 5))
+    if images[0].shape == (2,):
+        axis.plot(*images.T.numpy(), ".", ms=3, alpha=0.6, color="#1f5fa8")
+        axis.set_aspect("equal")
+    else:
+        axis.imshow(images.reshape(n, -1).numpy(), aspect="auto")
+        axis.set(xlabel="coordinate", ylabel="example")
     return figure

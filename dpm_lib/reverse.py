@@ -1,8 +1,10 @@
 r""":math:`p(x^{(0 \dots T)}) = \pi(x^{(T)}) \prod_t p(x^{(t-1)} \mid x^{(t)})`, the reverse chain.
 
-A network is any callable ``network(xt, t)`` with an ``event_shape`` that returns the law of
-:math:`x^{(t-1)}` for t = 2 … T, as a torch distribution with batch ``(B,)``.  The last step, t = 1,
-is fixed: it is the forward kernel.
+A network is any callable ``network(xt, t)`` for t = 2 … T, an int64 tensor ``(B,)``.  It returns
+numbers, ``(B, k, *event)`` or with the k along the first axis of the event, which the kernel's head
+makes a law of; or that law of :math:`x^{(t-1)}`, a torch distribution with batch ``(B,)``.  Where
+all rows have one t, as in sampling, the tensor is expanded from one element, so that a network can
+see it (:func:`once`).  The last step, t = 1, is fixed: it is the forward kernel.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,26 +20,40 @@ from tqdm import tqdm
 from dpm_lib import doors
 from dpm_lib.forward import check_trajectory
 from dpm_lib.kernels import Kernel, Steps, draw
-from dpm_lib.kernels.laws import is_sound
-from dpm_lib.kernels.steps import steps_within
 
 __all__ = [
-    "ClosedForm", "Network", "ReverseProcess", "identity_network", "measuring",
+    "ClosedForm", "Network", "ReverseProcess", "identity_network", "measuring", "once",
 ]  # fmt: skip
 
 NETWORK_ROWS = 4096
-"""How many (example, step) rows go through a network at once."""
+"""How many (example, step) rows go through a network at once, at most."""
+
+NETWORK_NUMBERS = 2**22
+"""How many numbers the parts of a network may put out at once."""
 
 
 class Network(Protocol):
-    """What a reverse process asks of a network: an event shape, and the law of one step."""
+    """What a reverse process asks of a network: numbers, or the law, of one step."""
 
-    @property
-    def event_shape(self) -> torch.Size:
-        """Shape of one state, without the batch."""
+    def __call__(self, xt: Tensor, t: Tensor) -> Distribution | Tensor:
+        """Outputs for the kernel's head, or the law of the state before xt; t = 2 … T, ``(B,)``."""
 
-    def __call__(self, xt: Tensor, t: Steps) -> Distribution:
-        """Law of the state before xt, for t = 2 … T, an int or ``(B,)``."""
+
+def once(t: Tensor) -> Tensor:
+    """The steps that differ: the one of all rows, ``(1,)``, where they have one, or t itself.
+
+    Raises:
+        TypeError: t is no tensor.
+
+    >>> once(torch.tensor([3]).expand(1000))
+    tensor([3])
+    """
+    if not isinstance(t, Tensor):
+        raise TypeError(
+            f"t must be an int64 tensor (B,), got {doors.name_of(t)}: a network has one step for "
+            "each row; model.step takes an int too"
+        )
+    return t[:1] if t.stride(0) == 0 else t
 
 
 @dataclass(frozen=True)
@@ -83,39 +99,74 @@ class ReverseProcess(nn.Module):
 
     Args:
         kernel: the diffusion kernel that the model reverses.
-        network: law of :math:`x^{(t-1)}` given :math:`x^{(t)}`, with an ``event_shape``.
+        network: outputs for the kernel's head, or the law, of :math:`x^{(t-1)}` given
+            :math:`x^{(t)}`; it is asked once, for two rows of zeros.
+        event_shape: shape of one state; by default the network's own.
 
     Raises:
-        TypeError: no kernel, or no network.
-        ValueError: the network was made for another kernel.
+        TypeError: no kernel, no network, no event shape, or the network returns something else.
+        ValueError: the network was made for another kernel or event, or what it returns does not
+            fit the kernel.
 
     Source: :eq:`reverse-trajectory`, paper eq. 5.
     """
 
-    def __init__(self, kernel: Kernel, network: Network) -> None:
+    def __init__(
+        self, kernel: Kernel, network: Network, event_shape: tuple[int, ...] | None = None
+    ) -> None:
         super().__init__()
-        if not callable(network) or not hasattr(network, "event_shape"):
-            raise TypeError(
-                f"network must be callable and have an event_shape, got {doors.name_of(network)}"
-            )
         self.kernel = doors.instance("kernel", kernel, Kernel)
+        if not callable(network):
+            raise TypeError(f"network must be callable, got {doors.name_of(network)}")
+        shape = getattr(network, "event_shape", None) if event_shape is None else event_shape
+        if shape is None:
+            raise TypeError(
+                "event_shape must be given where the network has none, got None: it is the shape "
+                "of one example"
+            )
+        self.event_shape = doors.event("event_shape", shape)
         self.network = network
         self.check_network()
+        self.rows = self._try()
 
     def check_network(self) -> None:
-        """Refuse a network that was made for another kernel.
+        """Refuse a network that was made for another kernel or event.
 
         Raises:
             ValueError: it was.
         """
+        event = getattr(self.network, "event_shape", self.event_shape)
+        if torch.Size(event) != self.event_shape:
+            raise ValueError(
+                f"network must be made for events {tuple(self.event_shape)}, "
+                f"it was made for {tuple(event)}"
+            )
         made_for = getattr(self.network, "kernel", None)
         if isinstance(made_for, Kernel) and not self.kernel.matches(made_for):
             raise ValueError(f"network must be made for {self.kernel}, it was made for {made_for}")
 
-    @property
-    def event_shape(self) -> torch.Size:
-        """Shape of one state, without the batch."""
-        return torch.Size(self.network.event_shape)
+    @torch.no_grad()
+    def _try(self) -> int:
+        """Ask the network once; how many rows it may be given at once, by what its parts put out.
+
+        Raises:
+            TypeError, ValueError: what it returns is not what a network must return.
+        """
+        sizes = [2 * self.kernel.outputs * self.event_shape.numel()]
+        parts = self.network.modules() if isinstance(self.network, nn.Module) else ()
+        hooks = [
+            part.register_forward_hook(
+                lambda _, __, out: sizes.append(out.numel() if isinstance(out, Tensor) else 0)
+            )
+            for part in parts
+        ]
+        if self.kernel.T > 1:
+            x = self.kernel.beta.new_zeros(2, *self.event_shape, dtype=self.dtype)
+            with measuring(self):
+                self.ask(x, torch.full((2,), self.kernel.T, device=x.device))
+        for hook in hooks:
+            hook.remove()
+        return max(1, min(NETWORK_ROWS, 2 * NETWORK_NUMBERS // sum(sizes)))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -171,13 +222,40 @@ class ReverseProcess(nn.Module):
             return edge
         if isinstance(t, int):
             return self.learned_step(xt, t)
-        law = self.learned_step(xt, steps_within(t.clamp(min=2), 2, self.kernel.T))
-        return self.kernel.blend(t == 1, edge, law)
+        return self.kernel.blend(t == 1, edge, self.learned_step(xt, t.clamp(min=2)))
 
     def learned_step(self, xt: Tensor, t: Steps) -> Distribution:
         """What :meth:`step` gives for t = 2 … T, behind its door: what came is right already."""
-        law = self.network(xt, t)
-        return law if is_sound(law) else _check_law(self.kernel, xt, law)
+        t = torch.full((1,), t, device=xt.device).expand(len(xt)) if isinstance(t, int) else t
+        answer = self.ask(xt, t)
+        if isinstance(answer, Distribution):
+            return answer
+        return self.kernel.head(xt, t, *answer)
+
+    def ask(self, xt: Tensor, t: Tensor) -> Distribution | tuple[Tensor, ...]:
+        """The network's law, or its outputs, each as xt is; t = 2 … T, ``(B,)``.
+
+        Raises:
+            TypeError: it returned neither.
+            ValueError: what it returned does not fit the states or the kernel.
+        """
+        answer = self.network(xt, t)
+        if not isinstance(answer, Tensor):
+            return _check_law(self.kernel, xt, answer)
+        count, rest = divmod(answer.numel(), max(1, xt.numel()))
+        if rest or count not in self.kernel.numbers or answer.shape[:1] != xt.shape[:1]:
+            raise ValueError(
+                f"network must return {self.kernel.how_many} numbers for each of the states, "
+                f"{tuple(xt.shape)}, got {doors.name_of(answer)}"
+            )
+        if answer.device != xt.device:
+            raise ValueError(f"network must return a tensor on {xt.device}, got {answer.device}")
+        answer = answer.to(xt.dtype)
+        return (
+            (answer,)
+            if answer.shape == xt.shape
+            else answer.reshape(len(xt), count, *xt.shape[1:]).unbind(1)
+        )
 
     @torch.no_grad()
     def sample(self, n: int, *, generator: torch.Generator, progress: bool | None = None) -> Tensor:
@@ -240,13 +318,8 @@ class ReverseProcess(nn.Module):
         after, before = trajectory[2:].flatten(0, 1), trajectory[1:-1].flatten(0, 1)
         t = torch.arange(2, T + 1, device=trajectory.device).repeat_interleave(B)
         parts = [
-            self.learned_step(x, steps_within(s, 2, T)).log_prob(y)
-            for x, y, s in zip(
-                after.split(NETWORK_ROWS),
-                before.split(NETWORK_ROWS),
-                t.split(NETWORK_ROWS),
-                strict=True,
-            )
+            self.learned_step(x, s).log_prob(y)
+            for x, y, s in zip(*(z.split(self.rows) for z in (after, before, t)), strict=True)
             if len(s)
         ]
         return torch.cat([edge, *parts]).view(T, B)
@@ -258,8 +331,13 @@ class ReverseProcess(nn.Module):
         doors.generator_on(self.kernel.beta.device, generator)
         x = draw(self.kernel.prior((n, *self.event_shape), self.dtype), generator)
         yield x
+        steps = torch.arange(self.kernel.T + 1, device=x.device)[:, None].expand(-1, n).unbind()
         for t in range(self.kernel.T, 1, -1):
-            x = draw(self.learned_step(x, t), generator)
+            answer = self.ask(x, steps[t])
+            if isinstance(answer, Distribution):
+                x = draw(answer, generator)
+            else:
+                x = self.kernel.back(x, t, answer, generator)
             yield x
         yield draw(self.kernel.step(x, 1), generator)
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import dpm_lib as dpm
 from dpm_lib.cli import app
-from dpm_lib.learning import recipes
+from dpm_lib.learning import experiments
 from dpm_lib.learning.evaluation import record
 from dpm_lib.learning.networks import temporal_bumps
 
@@ -100,12 +100,17 @@ TABLE = [
     *rows("trajectory", "forward.log_prob(b, •)", "chain / 2",
           "torch.cat([chain[:4], chain[4:] / 2])"),
     *rows("kernel", "dpm.ReverseProcess(•, m.network)", *NO_KERNEL),
-    *rows("network", "dpm.ReverseProcess(k, •)", "None", "x", "k", "torch.nn.Linear(2, 2)",
-          "mlp(k2)", "rbf(k2)", "mlp(b)", "dpm.identity_network(k2, (2,))",
-          "dpm.identity_network(b, (2,))", "law.reversal(k2)", "mixture.reversal(k2)",
+    *rows("network", "dpm.ReverseProcess(k, •)", "None", "x", "mlp(k2)", "rbf(k2)", "mlp(b)",
+          "dpm.identity_network(k2, (2,))", "dpm.identity_network(b, (2,))", "law.reversal(k2)", "mixture.reversal(k2)",
           "dpm.heartbeat().reversal(b2)"),
     ("dpm.ReverseProcess(b, dpm.heartbeat().factorised(b2))", "network"),
     ("dpm.ReverseProcess(k, mixture.moment_matched(k2))", "network"),
+    *rows("event_shape", "dpm.ReverseProcess(k, •)", "k", "torch.nn.Linear(2, 2)"),
+    *rows("event_shape", "dpm.ReverseProcess(k, lambda xt, t: xt, •)", "None", "3", "'ab'"),
+    *rows("network", "dpm.ReverseProcess(k, lambda xt, t: •, (2,))", "None", "3", "t", "xt[:1]",
+          "xt[:, :1]", "torch.cat([xt] * 3, 1)", "xt.to('meta')", "'xt'"),
+    *rows("network", "dpm.ReverseProcess(b, lambda xt, t: •, (2,))", "torch.cat([xt] * 2, 1)"),
+    ("dpm.ReverseProcess(k, mlp(k), (3,))", "network"),
     *rows("event_shape", "dpm.identity_network(k, •)", "3", "None", "'ab'"),
     *rows("each side of event_shape", "dpm.identity_network(k, •)", "(0,)", "(2.0,)"),
     *rows("kernel", "dpm.identity_network(•, (2,))", *NO_KERNEL),
@@ -119,8 +124,8 @@ TABLE = [
     # laws that a network may not return
     *(row for what in ("step(x, 2)", "step(x, 2 * ones.long())", "sample(3, generator=g)")
       for row in rows("network", f"returns(lambda xt, t: •).{what}",
-        "None", "xt", "normal(xt, -1)", "normal(xt, 0)", "normal(NAN * xt, 1)", "normal(xt, NAN)",
-        "bits(xt.sigmoid())", "normal(xt.half(), 1)", "normal(xt[:, :1], 1)", "Normal(xt, 1)")),
+        "None", "3 * (xt,)", "normal(xt, -1)", "normal(xt, 0)", "normal(NAN * xt, 1)",
+        "normal(xt, NAN)", "bits(xt.sigmoid())", "normal(xt.half(), 1)", "normal(xt[:, :1], 1)", "Normal(xt, 1)")),
     *rows("network", "returns(lambda xt, t: bits(•), b).sample(3, generator=g)",
           "xt + 1.5", "xt - 2", "NAN * xt", "0.5 * xt.half()"),
     ("returns(lambda xt, t: k.head(xt, t, NAN * xt, xt)).sample(3, generator=g)", "network"),
@@ -183,8 +188,7 @@ TABLE = [
         *rows("each side of event_shape", f"dpm.{net}(k, •, generator=g)", "(0,)", "(1.5,)"),
         *rows(size, f"dpm.{net}(k, (2,), •, generator=g)", *NO_COUNT),
         *rows("generator", f"dpm.{net}(k, (2,), generator=•)", *NO_GENERATOR),
-        *rows("t", f"dpm.{net}(k, (2,), generator=g)(x, •)", *NO_STEP, "1"),
-        *rows("xt", f"dpm.{net}(k, (2,), generator=g)(•, 2)", *NO_STATE, "x[:, :1]"),
+        *rows("t", f"dpm.{net}(k, (2,), generator=g)(x, •)", "3", "None", "'1'"),
     ]),
     *rows("layers", "dpm.MLPNetwork(k, (2,), 8, •, generator=g)", *NO_COUNT),
     *rows("t", "temporal_bumps(•, 4, 3)", "None", "3", "ones.long()", "x"),
@@ -192,15 +196,32 @@ TABLE = [
     *rows("count", "temporal_bumps(ones, 4, •)", *NO_COUNT, "1"),
     *rows("x0", "dpm.fit(m, •, steps=1, generator=g)", "None", "3", "x.half()", "NAN * x", "3 * x",
           "x[:, :1]", "x[:0]", "lambda n, g: None", "lambda n, g: x", "outliers"),
-    *rows("x0", "next(dpm.fit(m, lambda n, g: •, steps=1, generator=g))",
+    *rows("x0", "dpm.fit(m, lambda n, g: •, steps=1, generator=g)",
           "torch.ones(n, 2).double() * (NAN if n == 256 else 1)",
           "torch.ones(n if n > 999 else 3, 2)"),
     *(row for name in ("steps", "batch")
       for row in rows(name, f"dpm.fit(m, x, generator=g, **dict(steps=1) | dict({name}=•))",
                       *NO_COUNT, "-5")),
     *rows("learning_rate", "dpm.fit(m, x, steps=1, generator=g, learning_rate=•)", *NO_NUMBER),
-    ("dpm.fit(identity, x, steps=1, generator=g)", "model"),
-    ("list(dpm.fit(m, x, steps=50, learning_rate=1e9, generator=g))", "network"),
+    ("dpm.fit(m, x, steps=50, learning_rate=1e9, generator=g)", "network"),
+    *rows("model", "dpm.•(identity, x, steps=1, generator=g)", "fit", "updates"),
+    *rows("x0", "dpm.Trainer(m, •, dpm.Settings(1), generator=g)", "None", "x.numpy()[:0]",
+          "torch.utils.data.DataLoader(['a'])", "torch.utils.data.DataLoader(x * NAN)"),
+    *rows("settings", "dpm.Trainer(m, x, •, generator=g)", "None", "3", "{'steps': 1}"),
+    *rows("generator", "dpm.Trainer(m, x, dpm.Settings(1), generator=•)", *NO_GENERATOR),
+    *rows("decay", "dpm.Settings(1, decay=•)", "None", "'linear'"),
+    *rows("objective", "dpm.Settings(1, objective=•)", "None", "'mse'"),
+    *rows("clip", "dpm.Settings(1, clip=•)", *NO_NUMBER),
+    *rows("average", "dpm.Settings(1, average=•)", "0", "1", "1.5", "'a'", "True"),
+    *rows("autocast", "dpm.Settings(1, autocast=•)", "1", "None"),
+    ("dpm.fit(bm, ones.repeat(2, 1).T, steps=1, objective='noise', generator=g)", "objective"),
+    ("dpm.fit(mlp_model(dpm.GaussianKernel(beta[:1])), x, steps=1, generator=g)", "model"),
+    *rows("state", "dpm.Trainer(m, x, dpm.Settings(1, average=0.9), generator=g).restore(•)", "{}",
+          "{'step': ones, 'generator': g.get_state()}"),
+    *rows("model", "dpm.save(•, file)", *NO_MODEL),
+    ("dpm.save(identity, file)", "network"),
+    *rows("t", "dpm.once(•)", "3", "None"),
+    *rows("device", "dpm.load(file, device=•)", *NO_DEVICE),
     ("m.load_state_dict(mlp_model(k2).state_dict())", "state_dict"),
     ("m.load_state_dict({n: v for n, v in m.state_dict().items() if 'beta' not in n})",
      "state_dict"),
@@ -251,13 +272,13 @@ TABLE = [
     *rows("dtype", "dpm.digits(generator=g, dtype=•)", *NO_DTYPE),
     *rows("device", "dpm.digits(generator=g, device=•)", *NO_DEVICE),
     # records
-    *rows("recipe", "recipes.run(•, seed=0)", "'mnist'", "None", "3"),
-    *rows("seed", "recipes.run('swiss-roll-mlp', seed=•)", "None", "1.5", "-1", "True"),
-    *rows("steps", "recipes.run('swiss-roll-mlp', seed=0, steps=•)", "0", "-5", "1.5", "True"),
-    *rows("device", "recipes.run('swiss-roll-mlp', seed=0, device=•)", *NO_DEVICE),
-    *rows("experiment", "list(recipes.run_all(•, seeds=1))", "'mnist'", "None"),
-    *rows("seeds", "list(recipes.run_all('digits', seeds=•))", *NO_COUNT),
-    *rows("device", "list(recipes.run_all('digits', seeds=1, device=•))", *NO_DEVICE),
+    *rows("recipe", "experiments.run(•, seed=0)", "'mnist'", "None", "3"),
+    *rows("seed", "experiments.run('swiss-roll', seed=•)", "None", "1.5", "-1", "True"),
+    *rows("steps", "experiments.run('swiss-roll', seed=0, steps=•)", "0", "-5", "1.5", "True"),
+    *rows("device", "experiments.run('swiss-roll', seed=0, device=•)", *NO_DEVICE),
+    *rows("experiment", "list(experiments.run_all(•, seeds=1))", "'mnist'", "None"),
+    *rows("seeds", "list(experiments.run_all('digits', seeds=•))", *NO_COUNT),
+    *rows("device", "list(experiments.run_all('digits', seeds=1, device=•))", *NO_DEVICE),
     *rows("name", "dpm.recorded(•)", "'../x'", "''", "None", "'a/b'"),
     *rows("name", "record(•, [])", "'../x'", "''", "None"),
     *rows("runs", "record('a', •)", "[{}]", "[{'K': 1.0}]", "None", "[3]"),
@@ -305,8 +326,8 @@ def things():
         mixture=dpm.MixtureLaw(x[:, 0], torch.eye(3, 2).double(), x[0, 0]),
         mixture3=dpm.MixtureLaw(x[:, 0], torch.eye(3).double(), x[0, 0]),
         cuda="cuda" if not torch.cuda.is_available() else "cuda:99",
-        dpm=dpm, schedules=dpm.schedules, forward=dpm.forward, recipes=recipes, record=record,
-        temporal_bumps=temporal_bumps, torch=torch, NAN=NAN, INF=INF, Normal=Normal, Gamma=Gamma,
+        dpm=dpm, schedules=dpm.schedules, forward=dpm.forward, experiments=experiments,
+        record=record, temporal_bumps=temporal_bumps, torch=torch, NAN=NAN, INF=INF, Normal=Normal, Gamma=Gamma,
         Categorical=Categorical, copy=copy,
     )  # fmt: skip
 
@@ -317,7 +338,7 @@ def test_bad_call_is_refused_by_name(call, argument, things, tmp_path, monkeypat
     monkeypatch.setattr("dpm_lib.learning.evaluation.EXPERIMENTS", tmp_path)
     begin = time.process_time()
     with pytest.raises((ValueError, TypeError)) as caught:
-        eval(call, things)
+        eval(call, things | {"file": tmp_path / "a.safetensors"})
     assert time.process_time() - begin < 1
     words = str(caught.value)
     assert re.match(rf"{argument} must .*(, got| got| was made| it | they ).+", words), words
@@ -343,6 +364,26 @@ def test_bad_call_is_refused_by_name(call, argument, things, tmp_path, monkeypat
         ("equations --frob", "No such option"),
         ("equations extra", "unexpected extra argument"),
         ("equations --json=yes", "'--json'"),
+        ("train", "Missing argument '(recipe|RECIPE)'"),
+        ("train cats", "recipe must be one of .*, got 'cats'"),
+        ("train swiss-roll --steps 0", "steps must be an integer >= 1, got 0"),
+        ("train swiss-roll --seed -1", "seed must be an integer >= 0, got -1"),
+        ("train swiss-roll --device warp", "device must be .*, got 'warp'"),
+        ("train swiss-roll --dtype int8", "dtype must be one of .*, got 'int8'"),
+        ("train swiss-roll --steps 1 --out {file}", "folder must be .*, got"),
+        ("train swiss-roll --steps 1 --out {locked}/in", "folder must be .*, got"),
+        ("train swiss-roll --frob", "No such option"),
+        ("evaluate", "Missing argument '(checkpoint|CHECKPOINT)'"),
+        ("evaluate {file}", "file must be a whole safetensors file, it cannot be read"),
+        ("evaluate {file}/none", "path must name a file, there is no"),
+        ("evaluate {locked}", "path must name a file, there is no"),
+        ("evaluate {file} --device warp", "device must be .*, got 'warp'"),
+        ("sample", "Missing argument '(checkpoint|CHECKPOINT)'"),
+        ("sample {file}", "file must be a whole safetensors file, it cannot be read"),
+        ("sample {file} --n x", "'--n'"),
+        ("data", "Missing argument '(name|NAME)'"),
+        ("data cats", "name must be one of .*, got 'cats'"),
+        ("data digits --seed -1", "seed must be an integer >= 0, got -1"),
         ("slips --json", "No such option"),
         ("slips extra", "unexpected extra argument"),
     ],

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from dpm_lib.cli import app
 from dpm_lib.evidence import ledger
 from dpm_lib.evidence.equations import EQUATIONS
-from dpm_lib.learning import evaluation, recipes
+from dpm_lib.learning import evaluation, experiments
 
 
 def test_ledger_as_json():
@@ -91,13 +91,13 @@ def roll(monkeypatch, tmp_path):
         trained.append((steps, seed))
         return {
             "recipe": name, "seed": seed, "device": device, "settings": {"steps": steps},
-            "library": recipes.library_version(), "K": 1.0, "K_minus_L_null": 2.0, "unit": "bits",
-            "standard_error": 0.1, "n": 10, "T": 4, "seconds": 0.0, "generator": "0" * 12,
+            "library": experiments.library_version(), "K": 1.0, "K_minus_L_null": 2.0,
+            "unit": "bits", "standard_error": 0.1, "n": 10, "T": 4, "seconds": 0.0, "generator": "0" * 12,
         }  # fmt: skip
 
-    monkeypatch.setattr(recipes, "EXPERIMENTS", {"roll": [("mlp", 2), ("mlp", 4)]})
+    monkeypatch.setattr(experiments, "EXPERIMENTS", {"roll": [("mlp", 2), ("mlp", 4)]})
     monkeypatch.setattr(evaluation, "EXPERIMENTS", tmp_path / "experiments")
-    monkeypatch.setattr(recipes, "run", run)
+    monkeypatch.setattr(experiments, "run", run)
     return trained
 
 
@@ -119,26 +119,26 @@ def test_an_experiment_is_run_and_recorded(roll, tmp_path):
 
 def test_an_experiment_that_was_interrupted_goes_on(roll, monkeypatch):
     """What is finished is kept and not run again; what another library has run is."""
-    run = recipes.run
+    run = experiments.run
 
     def interrupted(name, **settings):
         if len(roll) == 2:
             raise KeyboardInterrupt
         return run(name, **settings)
 
-    monkeypatch.setattr(recipes, "run", interrupted)
+    monkeypatch.setattr(experiments, "run", interrupted)
     result = CliRunner().invoke(app, ["record", "roll", "--seeds", "2"])
     assert result.exit_code == 130
     assert "interrupted: 2 of 4 runs are kept" in result.output
     assert len(evaluation.recorded("roll.part")) == 2
     with pytest.raises(FileNotFoundError):
         evaluation.recorded("roll")
-    monkeypatch.setattr(recipes, "run", run)
+    monkeypatch.setattr(experiments, "run", run)
     assert CliRunner().invoke(app, ["record", "roll", "--seeds", "2"]).exit_code == 0
     assert roll == PLAN
     assert len(evaluation.recorded("roll")) == 4
     evaluation.record("roll.part", evaluation.recorded("roll"))
-    monkeypatch.setattr(recipes, "library_version", lambda: "another")
+    monkeypatch.setattr(experiments, "library_version", lambda: "another")
     assert CliRunner().invoke(app, ["record", "roll", "--seeds", "2"]).exit_code == 0
     assert roll == PLAN + PLAN
 

@@ -7,8 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate
 from strategies import base_rates, inner_rates, kernels, rates, seeds, states
-from torch.distributions import Bernoulli, Categorical, Independent, MixtureSameFamily, Normal
+from torch.distributions import (
+    Bernoulli,
+    Categorical,
+    Independent,
+    MixtureSameFamily,
+    Normal,
+    kl_divergence,
+)
 
+import dpm_lib as dpm
 from dpm_lib import BinomialKernel, GaussianKernel, draw, schedules
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
@@ -237,3 +245,53 @@ def test_draw_is_reproducible_and_differentiable():
     x.sum().backward()
     torch.testing.assert_close(mean.grad, torch.ones(3))
     torch.testing.assert_close(scale.grad, x.detach())
+
+
+@given(kernels, st.sampled_from([torch.float32, torch.float64]), seeds)
+def test_few_operators_give_what_the_laws_say(kernel, dtype, seed):
+    """Noising, divergence and step back, as training and sampling call them, are those of laws."""
+    g = torch.Generator().manual_seed(seed)
+    n, again = kernel.T - 1, torch.Generator().manual_seed(seed + 1)
+    t = torch.arange(2, kernel.T + 1)
+    x0 = states(kernel, n, 3, seed).to(dtype)
+    xt = draw(kernel.marginal(x0, t), again)
+    torch.testing.assert_close(kernel.noised(x0, t, again.manual_seed(seed + 1)), xt)
+    for count in kernel.numbers:
+        z = torch.randn(count, *x0.shape, generator=g, dtype=dtype)
+        expected = kl_divergence(kernel.posterior(x0, xt, t), kernel.head(xt, t, *z))
+        got, rounding = kernel.divergence(x0, xt, t, z), 1e-3 if dtype == torch.float32 else 1e-9
+        torch.testing.assert_close(got, expected, rtol=rounding, atol=rounding)
+        for row, step in enumerate(range(2, kernel.T + 1)):
+            only = slice(row, row + 1)
+            law = kernel.head(xt[only], step, *z[:, only])
+            expected = draw(law, again.manual_seed(row))
+            got = kernel.back(xt[only], step, z[:, only], again.manual_seed(row))
+            torch.testing.assert_close(got, expected)
+
+
+@given(kernels, seeds)
+def test_gradients_of_the_divergence_are_those_of_the_laws(kernel, seed):
+    """Also through the few operators: in every output, at every step."""
+    g, t = torch.Generator().manual_seed(seed), torch.arange(2, kernel.T + 1)
+    x0 = states(kernel, len(t), 2, seed)
+    xt = kernel.noised(x0, t, g)
+    for count in kernel.numbers:
+        z = torch.randn(count, *x0.shape, generator=g, dtype=x0.dtype).requires_grad_()
+        law = kl_divergence(kernel.posterior(x0, xt, t), kernel.head(xt, t, *z))
+        (expected,) = torch.autograd.grad(law.sum(), z)
+        (got,) = torch.autograd.grad(kernel.divergence(x0, xt, t, z).sum(), z)
+        torch.testing.assert_close(got, expected, rtol=1e-7, atol=1e-9)
+
+
+def test_a_rate_of_one_stays_finite_in_few_operators(generator):
+    """At a step that erases all, divergence, its gradient and the step back are finite."""
+    for kind in (dpm.GaussianKernel, dpm.BinomialKernel):
+        kernel = kind(torch.tensor([0.5, 1.0, 1.0]).double())
+        x, t = torch.ones(4, 2).double(), torch.tensor([2, 2, 3, 3])
+        for count in kernel.numbers:
+            z = torch.zeros(count, 4, 2).double().requires_grad_()
+            divergence = kernel.divergence(x, x, t, z)
+            (slope,) = torch.autograd.grad(divergence.sum(), z)
+            assert divergence.isfinite().all()
+            assert slope.isfinite().all()
+            assert kernel.back(x, 3, z.detach(), generator).isfinite().all()

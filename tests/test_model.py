@@ -204,7 +204,7 @@ def test_models_are_measured_in_evaluation_mode(generator):
         model.network.drop.train()
         assert [part.training for part in model.modules()] == modes
     assert model.network.norm.num_batches_tracked == 0
-    next(iter(dpm.fit(model, x0, steps=1, generator=generator)))
+    dpm.fit(model, x0, steps=1, generator=generator)
     assert model.network.norm.training
     assert model.network.norm.num_batches_tracked == 1
 
@@ -213,13 +213,13 @@ def test_a_training_that_leads_nowhere_stops(generator):
     """NaN ends a training at once; what it trained is finite still."""
     kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(4))
     model = dpm.ReverseProcess(kernel, dpm.MLPNetwork(kernel, (2,), 8, generator=generator))
-    updates = dpm.fit(model, torch.ones(8, 2).double(), steps=5, generator=generator)
+    updates = dpm.updates(model, torch.ones(8, 2).double(), steps=5, generator=generator)
     next(updates)
-    model.network.state[0].weight.data[0, 0] = math.nan
-    weights = model.network.state[1].weight.clone()
+    model.network.weights[0].data[0, 0] = math.nan
+    weights = model.network.weights[1].clone()
     with pytest.raises(ValueError, match=r"network must .* it is nan at step 2"):
         next(updates)
-    assert torch.equal(model.network.state[1].weight, weights)
+    assert torch.equal(model.network.weights[1], weights)
 
 
 def test_two_results_of_one_generator_are_told_apart(generator):

@@ -37,20 +37,20 @@ def folder() -> Path | None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, patience: float = PATIENCE) -> Iterator[None]:
     """Keep other programs that write the same file out.
 
     Raises:
-        TimeoutError: another program has held the lock for a minute.
+        TimeoutError: another program has held the lock for ``patience`` seconds.
         ValueError: the folder cannot be written.
     """
-    lock = FileLock(f"{path}.lock", timeout=PATIENCE)
+    lock = FileLock(f"{path}.lock", timeout=patience)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
         raise TimeoutError(
-            f"{lock.lock_file} has been held by another program for {PATIENCE} s; "
+            f"{lock.lock_file} has been held by another program for {patience} s; "
             "if none is running, remove it"
         ) from error
     except OSError as error:
@@ -63,19 +63,30 @@ def locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Replace a file whole: whatever happens, it holds the old text or the new one."""
+def replace_file(path: Path, content: str | bytes) -> None:
+    """Replace a file whole: whatever happens, it holds the old content or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
-        with part.open("x", encoding="utf8", newline="\n") as file:
-            file.write(text)
+        with part.open("xb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode("utf8"))
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+        _sync(path.parent)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder on the disk, where the system can."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def read(path: Path) -> list[dict[str, Any]]:

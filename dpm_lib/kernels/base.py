@@ -5,9 +5,10 @@ Steps count :math:`t = 1 \dots T`, as an int or as one integer for each row, ``(
 so their ``log_prob``, ``entropy`` and KL divergence are ``(B,)``, in nats.
 
 Tables of rates live in float64, whatever the states are, and are cast where they meet a state.
-Types, shapes and steps are checked in every public method.
-Values of data (NaN, bits) are checked once, by :meth:`Kernel.check_data`, where data enter:
-:mod:`dpm_lib.forward`, ``likelihood``, ``bounds``.
+Types, shapes and steps are checked in every method that gives a law.  Values of data (NaN, bits)
+are checked once, by :meth:`Kernel.check_data`, where data enter: :mod:`dpm_lib.forward`,
+``likelihood``, ``bounds``.  The last three methods of a kernel, which training and sampling call at
+every step, check nothing: what they do in few operations stands before them as laws.
 """
 
 from abc import ABC, abstractmethod
@@ -16,13 +17,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, MixtureSameFamily
+from torch.distributions import Distribution, Independent, MixtureSameFamily, kl_divergence
 
 from dpm_lib import doors, schedules
+from dpm_lib.kernels.draws import draw
 from dpm_lib.kernels.laws import independent
-from dpm_lib.kernels.steps import Steps, extent, version
 
-__all__ = ["Kernel"]
+__all__ = ["Kernel", "Steps"]
+
+Steps = int | Tensor
+"""A step t: an int, or an int64 or int32 tensor ``(B,)`` with one step for each row."""
 
 
 class Kernel(nn.Module, ABC):
@@ -35,7 +39,8 @@ class Kernel(nn.Module, ABC):
     Attributes:
         family: torch class of one coordinate of all its laws.
         arguments: names of the family's arguments, by which its laws are blended.
-        outputs: how many numbers per coordinate a network gives to :meth:`head`.
+        outputs: how many numbers per coordinate a network may give to :meth:`head`.
+        fewest: how many it must give; by default all.
         beta: rates :math:`\beta_1 \dots \beta_T`, ``(T,)``, float64.
         T: number of steps.
         alpha_bar: signal kept :math:`\bar\alpha_0 \dots \bar\alpha_T`, ``(T + 1,)``, float64.
@@ -52,6 +57,7 @@ class Kernel(nn.Module, ABC):
     family: type[Distribution]
     arguments: tuple[str, ...]
     outputs: int = 1
+    fewest: int | None = None
     beta: Tensor
     alpha_bar: Tensor
     beta_bar: Tensor
@@ -61,6 +67,7 @@ class Kernel(nn.Module, ABC):
         self.dtype = schedules.check_rates(beta).dtype
         self.T = len(beta)
         self._made: dict[str, tuple[Tensor, int, Tensor]] = {}
+        self._cast: dict[Any, Any] = {}
         self.table("beta", _wide(beta).clone(), saved=True)
         self.table("alpha_bar", schedules.signal(self.beta))
         self.table("beta_bar", schedules.noise(self.beta))
@@ -72,7 +79,7 @@ class Kernel(nn.Module, ABC):
 
     def _watch(self, name: str) -> None:
         table = self.get_buffer(name)
-        self._made[name] = table, version(table), table.detach().clone()
+        self._made[name] = table, _version(table), table.detach().clone()
 
     def matches(self, other: "Kernel") -> bool:
         """Whether the other kernel is of this kind and has the same rates."""
@@ -119,8 +126,8 @@ class Kernel(nn.Module, ABC):
         .. math:: z \mapsto p(x^{(t-1)} \mid x^{(t)}), \qquad
            z = 0 \mapsto T_\pi(x^{(t-1)} \mid x^{(t)}; \beta_t)
 
-        so that an untrained network is exactly the identity model.  There are :attr:`outputs` of
-        them, each of the shape of xt.
+        so that an untrained network is exactly the identity model.  There are :attr:`fewest` to
+        :attr:`outputs` of them, each of the shape of xt; those that are not given are 0.
         """
 
     def blend(self, rows: Tensor, edge: Independent, law: Distribution) -> Distribution:
@@ -235,7 +242,9 @@ class Kernel(nn.Module, ABC):
         if isinstance(t, Tensor) and t.dtype in (torch.int64, torch.int32):
             if t.shape != (rows,):
                 raise ValueError(f"t must have shape ({rows},), got {tuple(t.shape)}")
-            low, high = extent(t) if rows else (first, first)
+            if not rows:
+                return
+            low, high = map(int, t.aminmax())
         elif isinstance(t, int) and not isinstance(t, bool):
             low = high = t
         else:
@@ -248,11 +257,21 @@ class Kernel(nn.Module, ABC):
     def _check_outputs(self, xt: Tensor, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """A network's outputs in the dtype of xt, if they are as many and as large as they must."""
         shapes = [tuple(z.shape) if isinstance(z, Tensor) else doors.name_of(z) for z in outputs]
-        if shapes != [tuple(xt.shape)] * self.outputs:
+        if len(shapes) not in self.numbers or set(shapes) != {tuple(xt.shape)}:
             raise ValueError(
-                f"outputs must be {self.outputs} of shape {tuple(xt.shape)}, as xt, got {shapes}"
+                f"outputs must be {self.how_many} of shape {tuple(xt.shape)}, as xt, got {shapes}"
             )
         return tuple(z.to(xt.dtype) for z in outputs)
+
+    @property
+    def numbers(self) -> range:
+        """How many numbers per coordinate a network may give."""
+        return range(self.fewest or self.outputs, self.outputs + 1)
+
+    @property
+    def how_many(self) -> str:
+        """The same in words."""
+        return " or ".join(map(str, self.numbers))
 
     def check_rates(self, values: bool = False) -> None:
         """Refuse a kernel whose tables were changed after it was made.
@@ -265,13 +284,13 @@ class Kernel(nn.Module, ABC):
         """
         for name, (table, seen, copy) in self._made.items():
             now = self.get_buffer(name)
-            if values or now is not table or version(now) != seen:
+            if values or now is not table or _version(now) != seen:
                 if not torch.equal(now.to(copy), copy):
                     raise ValueError(
                         f"{name} must stay as it was when the kernel was made, it was changed: "
                         "make a new kernel, and a new network, for other rates"
                     )
-                self._made[name] = now, version(now), copy
+                self._made[name] = now, _version(now), copy
 
     def _check_state(self, x: Tensor, name: str) -> None:
         self.check_rates()
@@ -308,6 +327,37 @@ class Kernel(nn.Module, ABC):
                 )
         self.check_steps(t, 0 if like is None else len(like), first)
 
+    def noised(self, x0: Tensor, t: Tensor, generator: torch.Generator) -> Tensor:
+        """A draw of :meth:`marginal`, ``(B, *event)``."""
+        return draw(self.marginal(x0, t), generator)
+
+    def divergence(self, x0: Tensor, xt: Tensor, t: Tensor, outputs: Sequence[Tensor]) -> Tensor:
+        """Divergence of :meth:`head` from :meth:`posterior`, ``(B,)``, nats; t = 2 … T."""
+        return kl_divergence(self.posterior(x0, xt, t), self.head(xt, t, *outputs))
+
+    def back(
+        self, xt: Tensor, t: int, outputs: Sequence[Tensor], generator: torch.Generator
+    ) -> Tensor:
+        """A draw of :meth:`head`, ``(B, *event)``; t = 2 … T."""
+        return draw(self.head(xt, t, *outputs), generator)
+
+    def numbers_of(self, name: str, t: int) -> list[Any]:
+        """Row t of a table, as numbers."""
+        if name not in self._cast:
+            self._cast[name] = self.get_buffer(name).tolist()
+        return self._cast[name][t]
+
+    def narrowed(self, name: str, dtype: torch.dtype) -> Tensor:
+        """A table in the dtype of states, cast once."""
+        if (name, dtype) not in self._cast:
+            self._cast[name, dtype] = self.get_buffer(name).to(dtype)
+        return self._cast[name, dtype]
+
+    def rows_of(self, name: str, t: Tensor, x: Tensor) -> tuple[Tensor, ...]:
+        """Columns of a table at the steps t, each shaped to multiply the states x."""
+        rows = self.narrowed(name, x.dtype)[t]
+        return rows.view(len(x), -1, *[1] * (x.ndim - 1)).unbind(1)
+
     def _apply(self, move: Callable[[Tensor], Tensor], recurse: bool = True) -> "Kernel":
         """Follow ``to`` and its like to another device; of the dtype, only that of new states."""
         like = move(torch.empty(0, dtype=self.dtype, device=self.beta.device))
@@ -316,6 +366,7 @@ class Kernel(nn.Module, ABC):
         super()._apply(lambda table: _wide(table.to(like.device)), recurse)
         for name in self._made:
             self._watch(name)
+        self._cast.clear()
         return self
 
     def __getstate__(self) -> dict[str, Any]:
@@ -336,6 +387,11 @@ class Kernel(nn.Module, ABC):
                     f"state_dict must hold the rates of this kernel as {prefix + name}, got {came}:"
                     " make the kernel with the rates that the network was trained with"
                 )
+
+
+def _version(x: Tensor) -> int:
+    """How often a tensor was changed in place; of an inference tensor nobody counts."""
+    return 0 if x.is_inference() else x._version
 
 
 def _wide(x: Tensor) -> Tensor:

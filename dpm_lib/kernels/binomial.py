@@ -7,13 +7,12 @@ kernel leaves unchanged.
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Bernoulli, Independent
 
 from dpm_lib import doors
-from dpm_lib.kernels.base import Kernel
-from dpm_lib.kernels.laws import independent, sound
-from dpm_lib.kernels.steps import Steps
+from dpm_lib.kernels.base import Kernel, Steps
+from dpm_lib.kernels.laws import independent
 
 __all__ = ["BinomialKernel"]
 
@@ -46,6 +45,18 @@ class BinomialKernel(Kernel):
         if rate >= 1:
             raise ValueError(f"rate must lie in (0, 1), got {rate}")
         self.table("rate", self.beta.new_tensor(rate), saved=True)
+        self.table("_marginal", torch.stack([self.alpha_bar, self.rate * self.beta_bar], 1))
+        self.table("_reverse", self._tabulated())
+
+    def _tabulated(self) -> Tensor:
+        """Of steps 2 … T, with bits x0 and xt: rate of the posterior, its entropy, identity."""
+        x0, xt = (
+            self.beta.new_tensor([[0, 0, 1, 1], [0, 1, 0, 1]]).expand(self.T - 1, 2, 4).unbind(1)
+        )
+        t = torch.arange(2, self.T + 1, device=self.beta.device)
+        back, forth = self.posterior(x0, xt, t).base_dist, self.step(xt, t).base_dist
+        table = torch.stack([back.probs, back.entropy(), forth.logits], -1)
+        return nn.functional.pad(table, (0, 0, 0, 0, 2, 0)).flatten(0, 1)
 
     def prior(self, shape: Sequence[int], dtype: torch.dtype | None = None) -> Independent:
         r"""Prior :math:`\pi = \mathcal B(\rho)` on states of a shape that includes the batch.
@@ -133,7 +144,34 @@ class BinomialKernel(Kernel):
         self.check(t, first=2, xt=xt)
         (z,) = self._check_outputs(xt, outputs)
         logits = z + self.step(xt, t).base_dist.logits
-        return sound(independent(Bernoulli, xt.ndim - 1, logits=logits))
+        return independent(Bernoulli, xt.ndim - 1, logits=logits)
+
+    def noised(self, x0: Tensor, t: Tensor, generator: torch.Generator) -> Tensor:
+        """A draw of :meth:`marginal`, ``(B, *event)``."""
+        keep, fresh = self.rows_of("_marginal", t, x0)
+        return _toss(torch.addcmul(fresh, keep, x0), generator)
+
+    def divergence(self, x0: Tensor, xt: Tensor, t: Tensor, outputs: Sequence[Tensor]) -> Tensor:
+        r"""Divergence of :meth:`head` from :meth:`posterior`, ``(B,)``, nats; t = 2 … T.
+
+        .. math:: D_{KL} = \sum_i -q_i \log f_{b,i} - (1 - q_i) \log(1 - f_{b,i}) - h(q_i)
+
+        with the rate q of the posterior, which a bit can have only four of at each step.
+        """
+        row = (torch.add(xt, x0, alpha=2) + 4 * t.view(-1, *[1] * (x0.ndim - 1))).long()
+        rate, entropy, identity = self.narrowed("_reverse", x0.dtype)[row].unbind(-1)
+        cross = nn.functional.binary_cross_entropy_with_logits(
+            outputs[0] + identity, rate, reduction="none"
+        )
+        return (cross - entropy).flatten(1).sum(1)
+
+    def back(
+        self, xt: Tensor, t: int, outputs: Sequence[Tensor], generator: torch.Generator
+    ) -> Tensor:
+        """A draw of :meth:`head`, ``(B, *event)``; t = 2 … T."""
+        zero, one = (self.numbers_of("_reverse", 4 * t + bit)[-1] for bit in (0, 1))
+        logits = torch.add(outputs[0], xt, alpha=one - zero).add_(zero)
+        return _toss(logits.sigmoid_(), generator)
 
     def check_data(self, x0: Tensor, name: str = "x0") -> Tensor:
         """Return x0 if it is data for this kernel: ``(B, *event)``, every value 0 or 1.
@@ -151,6 +189,11 @@ class BinomialKernel(Kernel):
         return self.coefficient(self.alpha_bar, t, x0) * x0 + self.rate * self.coefficient(
             self.beta_bar, t, x0
         )
+
+
+def _toss(rate: Tensor, generator: torch.Generator) -> Tensor:
+    uniform = torch.rand(rate.shape, generator=generator, dtype=rate.dtype, device=rate.device)
+    return (uniform < rate).to(rate.dtype)
 
 
 def _bits(rate: Tensor) -> Independent:

@@ -9,13 +9,12 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
 from dpm_lib import doors
-from dpm_lib.kernels.base import Kernel
-from dpm_lib.kernels.laws import independent, sound
-from dpm_lib.kernels.steps import Steps
+from dpm_lib.kernels.base import Kernel, Steps
+from dpm_lib.kernels.laws import independent
 
 __all__ = ["GaussianKernel", "root"]
 
@@ -38,7 +37,7 @@ class GaussianKernel(Kernel):
 
     family = Normal
     arguments = ("loc", "scale")
-    outputs = 2
+    outputs, fewest = 2, 1
     _keep: Tensor
     _scale: Tensor
     _keep_bar: Tensor
@@ -59,6 +58,15 @@ class GaussianKernel(Kernel):
         self.table("_from_xt", self._keep * bar[:-1] / bar[1:])
         self.table("_scale_back", root(bar[:-1] / bar[1:] * beta))
         self.table("_push", beta / self._scale_bar[1:])
+        aim, variance = root(self.alpha_bar[1:-1] / bar[2:]), bar[1:-1] / bar[2:] * beta[1:]
+        fixed = bar[1:-1] / bar[2:]
+        columns = [
+            aim, aim * self._keep_bar[2:], beta[1:] / bar[2:] / 2, (fixed - 1 - fixed.log()) / 2,
+            beta[1:] / bar[1:-1], variance, variance * (1 / beta[1:] - 1),
+            beta.logit().detach()[1:], self._keep[1:], self._push[1:], self._scale[1:],
+        ]  # fmt: skip
+        self.table("_marginal", torch.stack([self._keep_bar, self._scale_bar], 1))
+        self.table("_reverse", nn.functional.pad(torch.stack(columns, 1), (0, 0, 2, 0)))
 
     def prior(self, shape: Sequence[int], dtype: torch.dtype | None = None) -> Independent:
         r"""Prior :math:`\pi = \mathcal N(0, I)` on states of a shape that includes the batch.
@@ -133,7 +141,7 @@ class GaussianKernel(Kernel):
         return _normal(mean, self.coefficient(self._scale_back, t - 1, xt))
 
     def head(self, xt: Tensor, t: Steps, *outputs: Tensor) -> Independent:
-        r"""Gaussian reverse step from two outputs of the shape of xt.
+        r"""Gaussian reverse step from one or two outputs of the shape of xt.
 
         .. math:: f_\mu = \sqrt{1-\beta_t}\, x^{(t)}
            + \frac{\beta_t}{\sqrt{\bar\beta_t}} z^\mu, \qquad
@@ -142,21 +150,24 @@ class GaussianKernel(Kernel):
 
         The exact conditional mean has :math:`z^\mu = \sqrt{\bar\beta_t / (1-\beta_t)}\, \nabla
         \log (q / \pi)(x^{(t)})`, of order 1 at every t.  (The paper's mean, eq. 65, is no
-        perturbation of the forward step.)
+        perturbation of the forward step.)  Without :math:`z^\Sigma` it is 0, and the variance
+        :math:`\beta_t`.
 
         Raises:
-            ValueError: t is not in 2 … T, xt does not fit the kernel, or there are not two outputs
-                of its shape.
+            ValueError: t is not in 2 … T, xt does not fit the kernel, or there are not one or two
+                outputs of its shape.
 
         Source: paper eq. 64.
         """
         self.check(t, first=2, xt=xt)
-        z_mu, z_sigma = self._check_outputs(xt, outputs)
+        z_mu, *z_sigma = self._check_outputs(xt, outputs)
         mean = self.coefficient(self._keep, t - 1, xt) * xt
         mean = mean + self.coefficient(self._push, t - 1, xt) * z_mu
+        if not z_sigma:
+            return _normal(mean, self.coefficient(self._scale, t - 1, xt))
         beta = self.coefficient(self.beta, t - 1, xt)
-        variance = beta / (beta + (1 - beta) * torch.exp(-z_sigma))
-        return sound(_normal(mean, variance.sqrt()))
+        variance = beta / (beta + (1 - beta) * torch.exp(-z_sigma[0]))
+        return _normal(mean, variance.sqrt())
 
     def marginal_entropy(self, x0: Tensor, t: Steps) -> Tensor:
         r"""Entropy of many steps, ``(B,)``, nats, which does not depend on the data.
@@ -171,6 +182,48 @@ class GaussianKernel(Kernel):
         self.check(t, x0=x0)
         entropy = x0[0].numel() / 2 * torch.log(2 * math.pi * math.e * self.beta_bar[t])
         return entropy.to(x0.dtype).expand(len(x0))
+
+    def noised(self, x0: Tensor, t: Tensor, generator: torch.Generator) -> Tensor:
+        """A draw of :meth:`marginal`, ``(B, *event)``."""
+        keep, scale = self.rows_of("_marginal", t, x0)
+        return torch.addcmul(keep * x0, scale, _noise(x0, generator))
+
+    def divergence(self, x0: Tensor, xt: Tensor, t: Tensor, outputs: Sequence[Tensor]) -> Tensor:
+        r"""Divergence of :meth:`head` from :meth:`posterior`, ``(B,)``, nats; t = 2 … T.
+
+        .. math:: D_{KL} = \tfrac12 \sum_i r_i \Big(1
+           + \frac{\beta_t}{\bar\beta_{t-1}} (z^\mu_i - z^*_i)^2\Big) - \log r_i - 1, \qquad
+           z^* = \sqrt{\frac{\bar\alpha_{t-1}}{\bar\beta_t}}
+           \big(x^{(0)} - \sqrt{\bar\alpha_t}\, x^{(t)}\big)
+
+        with the ratio of variances :math:`r = \tilde\beta_t / f_\Sigma
+        = \tilde\beta_t (1 + e^{-z^\Sigma} (1 - \beta_t) / \beta_t)`.  At :math:`z^\mu = z^*` the mean
+        is that of the posterior.  Without :math:`z^\Sigma` the ratio is a number of t alone,
+        :math:`r = \bar\beta_{t-1} / \bar\beta_t`, and
+
+        .. math:: D_{KL} = \frac{\beta_t}{2 \bar\beta_t} \Vert z^\mu - z^* \Vert^2
+           + \frac d2 (r - 1 - \log r)
+        """
+        aim, aim_xt, gain, least, weight, variance, odds, *_ = self.rows_of("_reverse", t, x0)
+        z_mu, *z_sigma = outputs
+        error = torch.addcmul(aim_xt * xt, aim, x0, value=-1) + z_mu
+        d = x0[0].numel()
+        if not z_sigma:
+            return (gain * error.square()).flatten(1).sum(1) + d * least.view(-1)
+        ratio = torch.addcmul(variance, odds, torch.exp(-z_sigma[0]))
+        excess = ratio * (weight * error.square()).add_(1) - ratio.log()
+        return (excess.flatten(1).sum(1) - d) / 2
+
+    def back(
+        self, xt: Tensor, t: int, outputs: Sequence[Tensor], generator: torch.Generator
+    ) -> Tensor:
+        """A draw of :meth:`head`, ``(B, *event)``; t = 2 … T."""
+        *_, logit, keep, push, scale = self.numbers_of("_reverse", t)
+        z_mu, *z_sigma = outputs
+        mean, noise = torch.add(keep * xt, z_mu, alpha=push), _noise(xt, generator)
+        if not z_sigma:
+            return mean.add_(noise, alpha=scale)
+        return mean.addcmul_((z_sigma[0] + logit).sigmoid_().sqrt_(), noise)
 
     def check_moments(self, x0: Tensor) -> Tensor:
         r"""Return x0 if its second moment per dimension, :math:`m_2`, is 1.
@@ -197,6 +250,10 @@ class GaussianKernel(Kernel):
 def _normal(mean: Tensor, scale: Tensor) -> Independent:
     """Normals with the event over every axis but the first, in the dtype of the mean."""
     return independent(Normal, mean.ndim - 1, loc=mean, scale=scale.to(mean.dtype))
+
+
+def _noise(x: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
 
 
 def root(x: Tensor) -> Tensor:

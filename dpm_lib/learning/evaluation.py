@@ -41,8 +41,9 @@ def evaluate(
 
     Returns:
         ``K``, ``K_minus_L_null`` and ``standard_error`` (of K) in ``unit``, and ``n``, ``T``,
-        ``seed``, ``device``, ``seconds``, ``library``; and ``generator``, a hash of the state in
-        which it came: a second result from the same generator has the same seed and another hash.
+        ``seed``, ``device``, ``dtype``, ``torch``, ``seconds``, ``library``; and ``generator``, a
+        hash of the state in which it came: a second result from the same generator has the same
+        seed and another hash.
 
     Raises:
         TypeError: no model, no generator, or repeats is no integer.
@@ -73,6 +74,8 @@ def evaluate(
         "seed": generator.initial_seed(),
         "generator": hashlib.sha256(state.numpy().tobytes()).hexdigest()[:12],
         "device": str(x0.device),
+        "dtype": str(x0.dtype).removeprefix("torch."),
+        "torch": torch.__version__,
         "seconds": round(time.perf_counter() - begin, 3),
         "library": library_version(),
     }

@@ -1,107 +1,162 @@
-r""":math:`\beta_1 \dots \beta_T, f_\mu, f_\Sigma` and an optimiser, by name: recorded experiments.
+r""":math:`\beta_1 \dots \beta_T, f_\mu, f_\Sigma` and an optimiser, by name.
 
-The pages train short versions of these; :func:`run` trains a whole recipe and measures it on data
-that it has not seen; :func:`run_all` does so for a whole experiment and keeps what is finished.
+The pages train short versions of these; :mod:`dpm_lib.learning.runs` trains one in a folder, and
+:mod:`dpm_lib.learning.experiments` trains and measures them for the record.
 """
 
-import os
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dpm_lib import doors, schedules
 from dpm_lib.bounds import second_moment
-from dpm_lib.evidence.provenance import library_version
-from dpm_lib.evidence.storage import locked
-from dpm_lib.kernels import GaussianKernel
-from dpm_lib.learning import data, evaluation
-from dpm_lib.learning.evaluation import evaluate
+from dpm_lib.kernels import BinomialKernel, GaussianKernel, Kernel
+from dpm_lib.learning import data
 from dpm_lib.learning.networks import MLPNetwork, RBFNetwork
-from dpm_lib.learning.training import Source, fit
+from dpm_lib.learning.training import Settings, Source
 from dpm_lib.reverse import ReverseProcess
 
-__all__ = ["EXPERIMENTS", "RECIPES", "Recipe", "digits", "run", "run_all", "swiss_roll"]
+__all__ = [
+    "DATA", "RECIPES", "Data", "Made", "Recipe", "described", "digits", "heartbeat", "made_again",
+    "make", "swiss_roll",
+]  # fmt: skip
 
-Parts = tuple[Source, Tensor | None, Tensor]
-"""Where batches come from, data that were seen in training (if any), and held-out data."""
+
+@dataclass(frozen=True)
+class Data:
+    """What a recipe trains on and is measured on.
+
+    Attributes:
+        source: where batches come from.
+        held_out: examples that no training sees.
+        seen: examples that training has seen, if it does not draw fresh ones for ever.
+        picture: shape in which one example is drawn as a picture.
+    """
+
+    source: Source
+    held_out: Tensor
+    seen: Tensor | None = None
+    picture: tuple[int, ...] | None = None
 
 
-def swiss_roll(device: str, generator: torch.Generator) -> Parts:
+def swiss_roll(device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> Data:
     """Fresh points of the roll of thickness 0.05 for every batch, 20 000 more held out."""
-    law = data.swiss_roll(0.05, dtype=torch.float32, device=device)
-    return law.sample, None, law.sample(20_000, generator)
+    law = data.swiss_roll(0.05, dtype=dtype, device=device)
+    return Data(law.sample, law.sample(20_000, generator))
 
 
-def digits(device: str, generator: torch.Generator) -> Parts:
+def heartbeat(device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> Data:
+    """Sequences of 20 bits with a 1 in every fifth place; 1000 more held out."""
+    law = data.heartbeat(20, dtype=dtype, device=device)
+    return Data(law.sample, law.sample(1000, generator), picture=(4, 5))
+
+
+def digits(device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> Data:
     """The 8x8 digits with fresh dequantisation for every batch, 297 of them held out."""
     cpu = torch.Generator().manual_seed(generator.initial_seed())
-    images = data.digits(dtype=torch.float32, device=device, generator=cpu)
-    return images.draw, images.train, images.test
+    images = data.digits(dtype=dtype, device=device, generator=cpu)
+    return Data(images.draw, images.test, images.train, images.shape)
+
+
+def gaussian(
+    device: torch.device, dtype: torch.dtype, *, T: int, first: float, last: float
+) -> Kernel:
+    """Gaussian kernel with rates that grow from the first to the last by one factor."""
+    return GaussianKernel(schedules.geometric(T, first, last, dtype=dtype, device=device))
+
+
+def binomial(device: torch.device, dtype: torch.dtype, *, T: int, rate: float) -> Kernel:
+    """Binomial kernel that erases the same part of the signal at every step."""
+    return BinomialKernel(schedules.erase_evenly(T, dtype=dtype, device=device), rate)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One experiment: data, schedule, network and training.
+    """One experiment: data, kernel, network and training.
 
     Attributes:
-        data: where batches and held-out data come from.
-        network: class of the network.
-        units: radial units, or units in each hidden layer.
-        T: number of steps of the chain.
-        first: rate of the first step.
-        last: rate of the last step; the rates between grow geometrically.
-        steps: number of updates.
-        learning_rate: of the first update.
-        batch: examples in a batch.
+        data: of a device, a dtype and a generator.
+        kernel: of a device and a dtype.
+        network: of a kernel, the shape of an example and a generator.
+        settings: of the training.
     """
 
-    data: Callable[[str, torch.Generator], Parts]
-    network: type[RBFNetwork] | type[MLPNetwork]
-    units: int
-    T: int
-    first: float
-    last: float
-    steps: int
-    learning_rate: float
-    batch: int = 256
+    data: Callable[[torch.device, torch.dtype, torch.Generator], Data]
+    kernel: Callable[[torch.device, torch.dtype], Kernel]
+    network: Callable[..., nn.Module]
+    settings: Settings
 
-    def settings(self) -> dict[str, Any]:
-        """All settings by name, ready for JSON."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: getattr(value, "__name__", value) for name, value in values.items()}
+    def as_dict(self) -> dict[str, Any]:
+        """All of it by name, ready for JSON."""
+        parts = {"data": self.data, "kernel": self.kernel, "network": self.network}
+        return {name: _named(part) for name, part in parts.items()} | self.settings.as_dict()
 
+
+DATA = {"swiss-roll": swiss_roll, "heartbeat": heartbeat, "digits": digits}
+"""Name to data."""
 
 RECIPES = {
-    "swiss-roll-rbf": Recipe(swiss_roll, RBFNetwork, 16, 40, 5e-4, 0.5, 40_000, 3e-2),
-    "swiss-roll-mlp": Recipe(swiss_roll, MLPNetwork, 64, 40, 5e-4, 0.5, 40_000, 3e-3),
-    "digits-mlp": Recipe(digits, MLPNetwork, 256, 100, 5e-4, 0.3, 12_000, 4e-3),
-}
+    "swiss-roll": Recipe(
+        swiss_roll, partial(gaussian, T=40, first=5e-4, last=0.5), partial(MLPNetwork, hidden=64),
+        Settings(40_000, learning_rate=3e-3),
+    ),
+    "swiss-roll-rbf": Recipe(
+        swiss_roll, partial(gaussian, T=40, first=5e-4, last=0.5), partial(RBFNetwork, units=16),
+        Settings(40_000, learning_rate=3e-2),
+    ),
+    "heartbeat": Recipe(
+        heartbeat, partial(binomial, T=2000, rate=0.2), partial(MLPNetwork, hidden=64),
+        Settings(20_000, learning_rate=3e-3, average=0.999),
+    ),
+    "digits": Recipe(
+        digits, partial(gaussian, T=100, first=5e-4, last=0.3), partial(MLPNetwork, hidden=256),
+        Settings(12_000, learning_rate=4e-3),
+    ),
+}  # fmt: skip
 """Name to recipe."""
 
-EXPERIMENTS = {
-    "swiss_roll": [("swiss-roll-rbf", 40_000), ("swiss-roll-mlp", 40_000)],
-    "digits": [("digits-mlp", 4_000), ("digits-mlp", 12_000), ("digits-mlp", 24_000)],
-}
-"""Name of a file in ``results/experiments`` to the recipes and numbers of updates in it."""
+
+@dataclass
+class Made:
+    """A recipe with a seed: all that a run of it needs.
+
+    Attributes:
+        settings: of the training.
+        notes: what is kept with its checkpoints: name of the recipe, seed, settings, picture.
+        data: that it trains on and is measured on.
+        model: untrained.
+        generator: source of all noise that is still to come.
+    """
+
+    settings: Settings
+    notes: dict[str, Any]
+    data: Data
+    model: ReverseProcess
+    generator: torch.Generator = field(repr=False)
 
 
-def run(name: str, *, seed: int, steps: int | None = None, device: str = "cpu") -> dict[str, Any]:
-    """Train a recipe in float32 and measure it on held-out data: one record.
+def make(
+    name: str,
+    *,
+    seed: int,
+    steps: int | None = None,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    autocast: bool = False,
+) -> Made:
+    """Data and an untrained model of a recipe.
 
     Args:
         name: key of :data:`RECIPES`.
         seed: of initial weights, batches, noise and held-out draws.
         steps: number of updates, if not that of the recipe.
         device: where to run.
-
-    Returns:
-        What :func:`dpm_lib.evaluate` gives, with ``recipe``, its ``settings`` and ``second_moment``
-        of the held-out data, ``K_train`` on data that it has seen (digits), and the ``seconds`` of
-        training and evaluation together.
+        dtype: of states and parameters.
+        autocast: whether the network computes in bfloat16.
 
     Raises:
         TypeError: seed or steps is no integer.
@@ -109,79 +164,59 @@ def run(name: str, *, seed: int, steps: int | None = None, device: str = "cpu") 
             has no such device.
     """
     recipe = doors.one_of("recipe", name, RECIPES)
-    steps = recipe.steps if steps is None else doors.integer("steps", steps)
     doors.integer("seed", seed, 0)
-    begin, device = time.perf_counter(), str(doors.device_like(device))
-    generator = torch.Generator(device).manual_seed(seed)
-    rates = schedules.geometric(
-        recipe.T, recipe.first, recipe.last, dtype=torch.float32, device=device
-    )
-    kernel = GaussianKernel(rates)
-    source, seen, held_out = recipe.data(device, generator)
-    network = recipe.network(kernel, held_out.shape[1:], recipe.units, generator=generator)
-    model = ReverseProcess(kernel, network)
-    rate = recipe.learning_rate
-    for _ in fit(
-        model, source, steps=steps, generator=generator, batch=recipe.batch, learning_rate=rate
-    ):
-        pass
-    result = {"recipe": name, **evaluate(model, held_out, generator=generator)}
-    if seen is not None:
-        result["K_train"] = evaluate(model, seen, generator=generator)["K"]
-    result["second_moment"] = second_moment(held_out).item()
-    result["settings"] = recipe.settings() | {"steps": steps}
-    return result | {"seed": seed, "seconds": round(time.perf_counter() - begin, 1)}
+    steps = recipe.settings.steps if steps is None else doors.integer("steps", steps)
+    recipe = replace(recipe, settings=replace(recipe.settings, steps=steps, autocast=autocast))
+    where = doors.device_like(device)
+    generator = torch.Generator(where).manual_seed(seed)
+    kernel = recipe.kernel(where, doors.state_dtype(dtype))
+    parts = recipe.data(where, dtype, generator)
+    network = recipe.network(kernel, parts.held_out.shape[1:], generator=generator)
+    notes = {
+        "recipe": name, "seed": seed, "settings": recipe.as_dict(), "picture": parts.picture,
+        "device": str(where), "dtype": str(dtype).removeprefix("torch."),
+    }  # fmt: skip
+    return Made(recipe.settings, notes, parts, ReverseProcess(kernel, network), generator)
 
 
-def run_all(
-    name: str,
-    *,
-    seeds: int,
-    device: str = "cpu",
-    folder: str | os.PathLike[str] | None = None,
-) -> Iterator[dict[str, Any]]:
-    """Run an experiment in full, write its file and yield each record as it is finished.
-
-    Finished runs stand in ``<name>.part.json`` until all are; a later call of the same recipes,
-    seeds, steps, device and library does not run them again.
-
-    Args:
-        name: key of :data:`EXPERIMENTS`.
-        seeds: number of seeds of each recipe, from 0.
-        device: where to run.
-        folder: of the file; by default, in a clone, ``results/experiments``.
+def made_again(notes: dict[str, Any], device: str) -> Made:
+    """Data and an untrained model of the recipe that a checkpoint notes.
 
     Raises:
-        TypeError: seeds is no integer.
-        ValueError: the experiment is unknown, seeds is not positive, this machine has no such
-            device, no folder is given where there is no clone, the folder cannot be written, or the
-            file of finished runs is something else; nothing has been trained.
+        ValueError: it was trained by no recipe.
     """
-    runs = doors.one_of("experiment", name, EXPERIMENTS)
-    doors.integer("seeds", seeds)
-    part, parts = f"{name}.part", evaluation.record_file(f"{name}.part", folder)
-    where = (str(doors.device_like(device)), library_version())
-    plan = [(*each, seed, *where) for each in runs for seed in range(seeds)]
-    with locked(parts.with_suffix("")):
-        finished = {_plan(record): record for record in _unfinished(part, folder)}
-        evaluation.record(part, list(finished.values()), folder)
-        for key in plan:
-            if key not in finished:
-                recipe, steps, seed, *_ = key
-                finished[key] = run(recipe, seed=seed, steps=steps, device=device)
-                evaluation.record(part, list(finished.values()), folder)
-            yield finished[key]
-        evaluation.record(name, [finished[key] for key in plan], folder)
-        parts.unlink()
+    if not {"recipe", "seed", "settings", "dtype"} <= notes.keys():
+        raise ValueError(
+            "checkpoint must be one of dpm train, this one notes no recipe: measure it with "
+            "dpm.evaluate on data of your own"
+        )
+    return make(
+        notes["recipe"], seed=notes["seed"], steps=notes["settings"]["steps"], device=device,
+        dtype=getattr(torch, notes["dtype"]), autocast=notes["settings"]["autocast"],
+    )  # fmt: skip
 
 
-def _unfinished(part: str, folder: str | os.PathLike[str] | None) -> list[dict[str, Any]]:
-    try:
-        return evaluation.recorded(part, folder)
-    except FileNotFoundError:
-        return []
+def described(name: str, seed: int) -> dict[str, Any]:
+    """What is in a data set, in words and numbers.
+
+    Raises:
+        ValueError: the name is unknown.
+    """
+    load = doors.one_of("name", name, DATA)
+    generator = torch.Generator().manual_seed(doors.integer("seed", seed, 0))
+    parts = load(torch.device("cpu"), torch.float32, generator)
+    summary, *_ = (load.__doc__ or "").splitlines()
+    return {
+        "data": summary,
+        "one example": tuple(parts.held_out.shape[1:]),
+        "to train on": "drawn for ever" if parts.seen is None else len(parts.seen),
+        "held out": len(parts.held_out),
+        "second moment, held out": round(second_moment(parts.held_out).item(), 4),
+    }
 
 
-def _plan(record: dict[str, Any]) -> tuple[Any, ...]:
-    named = [record.get(key) for key in ("seed", "device", "library")]
-    return record.get("recipe"), record.get("settings", {}).get("steps"), *named
+def _named(part: Any) -> Any:
+    """A function by its name, a partial one with its arguments."""
+    if isinstance(part, partial):
+        return {"name": part.func.__name__, **part.keywords}
+    return part.__name__

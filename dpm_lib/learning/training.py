@@ -1,119 +1,341 @@
-r""":math:`\hat p(x^{(t-1)} \mid x^{(t)}) = \arg\max_p K`, by gradient ascent on sampled steps."""
+r""":math:`\hat p(x^{(t-1)} \mid x^{(t)}) = \arg\max_p K`, by gradient ascent on sampled steps.
 
-from collections.abc import Callable, Iterator
+:class:`Trainer` is a training that can be stopped after any update and goes on as if it had not
+been; :func:`fit` and :func:`updates` run one from its first update to its last.
+"""
 
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
 
 from dpm_lib import doors
-from dpm_lib.bounds import one_step_bound
-from dpm_lib.doors import name_of
+from dpm_lib.bounds import ceiling, divergences
+from dpm_lib.learning.objectives import OBJECTIVES
 from dpm_lib.reverse import ReverseProcess
 
-__all__ = ["Source", "fit"]
-
-CLIP = 10.0
-"""Largest norm of the gradient of K per dimension."""
+__all__ = ["Settings", "Source", "Trainer", "fit", "updates"]
 
 Source = Callable[[int, torch.Generator], Tensor]
 """A function ``(n, generator)`` that draws n examples, ``(n, *event)``."""
 
+LOOKED_AT = 4096
+"""How many examples of a source are looked at before training."""
 
-def fit(
-    model: ReverseProcess,
-    x0: Tensor | Source,
-    *,
-    steps: int,
-    generator: torch.Generator,
-    batch: int = 256,
-    learning_rate: float = 1e-3,
-) -> Iterator[tuple[int, float]]:
-    r"""Train a model, yielding after each step its number and the K of its batch.
+DECAYS = {
+    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
+    "constant": lambda done: 1.0,
+}
+"""Learning rate over its first value, by the part of the training that is done."""
 
-    Each step draws a batch and one t for each example, and follows the gradient of the sampled
-    bound with Adam; the learning rate falls to 0 like a cosine.  Nothing is trained until the
-    iterator is used; the model is left trained.
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is trained.
+
+    Attributes:
+        steps: number of updates.
+        batch: examples in a batch.
+        learning_rate: of the first update.
+        decay: "cosine", to 0, or "constant".
+        clip: largest norm of the gradient of K per dimension.
+        average: decay of the moving average of the parameters that the model has in the end, such
+            as 0.999; None for the last parameters.
+        objective: key of :data:`dpm_lib.learning.objectives.OBJECTIVES`.
+        autocast: whether the network computes in bfloat16.
+
+    Raises:
+        TypeError: a setting of the wrong type.
+        ValueError: a setting out of its range.
+    """
+
+    steps: int
+    batch: int = 256
+    learning_rate: float = 1e-3
+    decay: str = "cosine"
+    clip: float = 10.0
+    average: float | None = None
+    objective: str = "bound"
+    autocast: bool = False
+
+    def __post_init__(self) -> None:
+        doors.integer("steps", self.steps)
+        doors.integer("batch", self.batch)
+        doors.number("learning_rate", self.learning_rate, above=0)
+        doors.number("clip", self.clip, above=0)
+        doors.one_of("decay", self.decay, DECAYS)
+        doors.one_of("objective", self.objective, OBJECTIVES)
+        if self.average is not None and doors.number("average", self.average, above=0) >= 1:
+            raise ValueError(f"average must lie in (0, 1), got {self.average}")
+        if not isinstance(self.autocast, bool):
+            raise TypeError(f"autocast must be True or False, got {doors.name_of(self.autocast)}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """All settings by name, ready for JSON."""
+        return asdict(self)
+
+
+class Trainer:
+    """A training: the model, its optimiser, its source of noise, and how far they have come.
 
     Args:
         model: the reverse process; its parameters are changed.
-        x0: data, ``(N, *event)``, or a function ``(n, generator)`` that draws them.
-        steps: number of updates.
+        x0: data, ``(N, *event)``, as a tensor or an array; a DataLoader of such; or a function
+            ``(n, generator)`` that draws n examples.
+        settings: how to train.
         generator: source of batches, steps t and noise.
-        batch: examples in a batch.
-        learning_rate: of the first step.
 
-    Yields:
-        step 1 … steps, and the estimate of K, nats per example.
+    Attributes:
+        step: number of updates that are done.
 
     Raises:
-        TypeError: no model, data, generator or number where one is expected.
-        ValueError: data do not fit the kernel (NaN, not 0/1, second moment not 1), steps, batch or
-            learning rate are not positive, the model has no parameters, or K is NaN or infinite at
-            some step; then the parameters are those that led to it.
+        TypeError: no model, data, settings or generator where one is expected.
+        ValueError: data do not fit the kernel (NaN, not 0/1, second moment not 1), the model has
+            no parameters or no step to learn, or the objective is none of its kernel.
 
     Source: :eq:`optimal-reversal`, paper eq. 15.
     """
-    kernel = doors.instance("model", model, ReverseProcess).kernel
-    doors.generator_on(kernel.beta.device, generator)
-    doors.integer("steps", steps)
-    doors.integer("batch", batch)
-    doors.number("learning_rate", learning_rate, above=0)
-    if not any(p.requires_grad for p in model.parameters()):
-        raise ValueError("model must have parameters to train, got none")
-    if not isinstance(x0, Tensor) and not callable(x0):
-        raise TypeError(f"x0 must be a tensor or a function that draws one, got {name_of(x0)}")
-    data = x0 if isinstance(x0, Tensor) else _drawn(model, x0, 4096, generator)
-    kernel.check_moments(model.check_data(data))
-    return _updates(model, x0, steps, generator, batch, learning_rate)
 
+    def __init__(
+        self, model: ReverseProcess, x0: Any, settings: Settings, *, generator: torch.Generator
+    ) -> None:
+        kernel = doors.instance("model", model, ReverseProcess).kernel
+        doors.generator_on(kernel.beta.device, generator)
+        self.settings = doors.instance("settings", settings, Settings)
+        self.model, self.generator, self.step = model, generator, 0
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        if not self.parameters:
+            raise ValueError("model must have parameters to train, got none")
+        if kernel.T == 1:
+            raise ValueError("model must have a step to learn, got a kernel with T = 1")
+        self.objective = OBJECTIVES[settings.objective]
+        self.weights = self.objective.weights(kernel)
+        self.source, seen = _source(model, x0, generator)
+        kernel.check_moments(model.check_data(seen))
+        self.ceiling = ceiling(kernel, seen).mean().item()
+        self.adam = torch.optim.Adam(self.parameters, lr=settings.learning_rate, fused=True)
+        self.averages = [p.detach().clone() for p in self.parameters] if settings.average else []
+        self.follow = get_ema_multi_avg_fn(settings.average or 0)
 
-def _updates(
-    model: ReverseProcess,
-    x0: Tensor | Source,
-    steps: int,
-    generator: torch.Generator,
-    batch: int,
-    learning_rate: float,
-) -> Iterator[tuple[int, float]]:
-    """The updates of :func:`fit`, which has checked its arguments before the first of them.
+    def update(self) -> float:
+        """Follow the gradient of one batch; return the estimate of K from it, nats per example.
 
-    The gradient is that of K per dimension, so that one learning rate and one clip serve data of
-    any size.
-    """
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    adam = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
-    fall = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps)
-    d = model.event_shape.numel()
-    model.train()
-    for step in range(1, steps + 1):
-        K = one_step_bound(model, _batch(model, x0, batch, generator), generator).mean()
-        if not K.isfinite():
-            raise ValueError(
-                f"network must return laws that lead to a finite K, it is {K.item()} at step {step}"
-                f" of the training: lower learning_rate, now {learning_rate} at first"
-            )
-        adam.zero_grad()
-        (-K / d).backward()
-        torch.nn.utils.clip_grad_norm_(parameters, CLIP)
-        adam.step()
-        fall.step()
-        yield step, K.item()
+        The gradient is that of K per dimension, so that one learning rate and one clip serve data
+        of any size.
 
-
-def _batch(
-    model: ReverseProcess, x0: Tensor | Source, n: int, generator: torch.Generator
-) -> Tensor:
-    if not isinstance(x0, Tensor):
-        return model.check_data(_drawn(model, x0, n, generator))
-    return x0[torch.randint(len(x0), (n,), generator=generator, device=x0.device)]
-
-
-def _drawn(model: ReverseProcess, source: Source, n: int, generator: torch.Generator) -> Tensor:
-    """What a source draws, if it is n examples."""
-    x0 = source(n, generator)
-    if not isinstance(x0, Tensor) or x0.shape != (n, *model.event_shape):
-        raise ValueError(
-            f"x0 must draw a tensor {(n, *model.event_shape)} when asked for {n} examples, "
-            f"it drew {name_of(x0)}"
+        Raises:
+            ValueError: K is NaN or infinite; the parameters are those that led to it.
+        """
+        model, how, d = self.model, self.settings, self.model.event_shape.numel()
+        self.model.train()
+        x0, t = self.objective.rows(
+            self.source(how.batch, self.generator), model.kernel.T, self.generator
         )
-    return x0
+        with torch.autocast(x0.device.type, torch.bfloat16, enabled=how.autocast):
+            each = divergences(model, x0, t, self.generator)
+        scale = (model.kernel.T - 1) / d
+        loss = each.mean() * scale
+        K = self.ceiling - d * loss.item()
+        if not math.isfinite(K):
+            raise ValueError(
+                "network must return laws that lead to a finite K, it is "
+                f"{K} at step {self.step + 1} of the training (t = {_where(each, t)}): lower "
+                f"learning_rate, now {how.learning_rate} at first"
+            )
+        if self.weights is not None:
+            loss = (self.weights[t] * each).mean() * scale
+        rate = how.learning_rate * DECAYS[how.decay](self.step / how.steps)
+        self.adam.param_groups[0]["lr"] = rate
+        self.adam.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, how.clip)
+        self.adam.step()
+        if self.averages:
+            with torch.no_grad():
+                self.follow(self.averages, self.parameters, self.step)
+        self.step += 1
+        return K
+
+    @torch.no_grad()
+    def finish(self) -> None:
+        """Give the model the averages of its parameters, if averages are kept."""
+        for parameter, average in zip(self.parameters, self.averages, strict=False):
+            parameter.copy_(average)
+
+    @contextmanager
+    def finished(self) -> Iterator[ReverseProcess]:
+        """The model as it would be after :meth:`finish`, for as long as it is looked at."""
+        now = [p.detach().clone() for p in self.parameters]
+        self.finish()
+        yield self.model
+        for parameter, value in zip(self.parameters, now, strict=True):
+            parameter.data.copy_(value)
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the next update depends on beside the model, as tensors by name.
+
+        The model is that of :meth:`finished`; where averages are kept, the parameters are here.
+        """
+        found = {"step": torch.tensor(self.step), "generator": self.generator.get_state()}
+        for i, average in enumerate(self.averages):
+            found |= {f"average.{i}": average.clone()}
+            found |= {f"parameter.{i}": self.parameters[i].detach().clone()}
+        for i, moments in self.adam.state_dict()["state"].items():
+            found |= {f"adam.{i}.{name}": value for name, value in moments.items()}
+        return found
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from what :meth:`state` gave; the model must be what :meth:`finished` gave then.
+
+        Raises:
+            ValueError: the state is of another training.
+        """
+        wanted = {f"average.{i}": average for i, average in enumerate(self.averages)}
+        wanted |= {f"parameter.{i}": self.parameters[i] for i in range(len(self.averages))}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key in state.keys() - wanted - {"step", "generator"}:
+            _, i, name = key.split(".")
+            moments.setdefault(int(i), {})[name] = state[key]
+        odd = [key for key, p in wanted.items() if key not in state or state[key].shape != p.shape]
+        if odd or not {"step", "generator"} <= state.keys():
+            raise ValueError(f"state must be that of this training, it lacks {odd[:5]}")
+        self.step = int(state["step"])
+        self.generator.set_state(state["generator"].cpu())
+        with torch.no_grad():
+            for key, p in wanted.items():
+                p.copy_(state[key])
+        groups = self.adam.state_dict()["param_groups"]
+        self.adam.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def updates(
+    model: ReverseProcess, x0: Any, *, generator: torch.Generator, **settings: Any
+) -> Iterator[tuple[int, float]]:
+    """Train a model update by update, for as long as the iterator is used.
+
+    Args:
+        model, x0, generator: as in :class:`Trainer`.
+        settings: those of :class:`Settings`, steps at least.
+
+    Yields:
+        step 1 … steps, and the estimate of K from its batch, nats per example.
+
+    Raises:
+        TypeError, ValueError: as in :class:`Trainer` and :meth:`Trainer.update`.
+
+    Source: :eq:`optimal-reversal`, paper eq. 15.
+    """
+    trainer = Trainer(model, x0, Settings(**settings), generator=generator)
+    return _updates(trainer)
+
+
+def fit(
+    model: ReverseProcess,
+    x0: Any,
+    *,
+    generator: torch.Generator,
+    report: Callable[[int, float], Any] | None = None,
+    progress: bool = False,
+    **settings: Any,
+) -> Tensor:
+    """Train a model; return the estimates of K from each batch, ``(steps,)``, nats per example.
+
+    Each update draws a batch and one t for each example, and follows the gradient of the sampled
+    bound with Adam.
+
+    Args:
+        model, x0, generator: as in :class:`Trainer`.
+        report: called with the number and K of each update.
+        progress: show a bar.
+        settings: those of :class:`Settings`, steps at least.
+
+    Raises:
+        TypeError, ValueError: as in :class:`Trainer` and :meth:`Trainer.update`.
+
+    Source: :eq:`optimal-reversal`, paper eq. 15.
+    """
+    trainer = Trainer(model, x0, Settings(**settings), generator=generator)
+    bar = tqdm(_updates(trainer), total=trainer.settings.steps, disable=not progress, desc="fit")
+    trace = []
+    for step, K in bar:
+        trace.append(K)
+        if report is not None:
+            report(step, K)
+    return torch.tensor(trace, dtype=torch.float64)
+
+
+def _updates(trainer: Trainer) -> Iterator[tuple[int, float]]:
+    while trainer.step < trainer.settings.steps:
+        K = trainer.update()
+        if trainer.step == trainer.settings.steps:
+            trainer.finish()
+        yield trainer.step, K
+
+
+def _source(model: ReverseProcess, x0: Any, generator: torch.Generator) -> tuple[Source, Tensor]:
+    """Where batches come from, and examples to look at first."""
+    like = model.kernel.beta
+    if isinstance(x0, np.ndarray):
+        x0 = torch.from_numpy(x0).to(like.device, model.dtype)
+    if isinstance(x0, Tensor):
+        return lambda n, g: x0[torch.randint(len(x0), (n,), generator=g, device=x0.device)], x0
+    if isinstance(x0, DataLoader):
+        x0 = _Loaded(x0, like.device, model.dtype)
+    if not callable(x0):
+        raise TypeError(
+            "x0 must be a tensor, an array, a DataLoader or a function that draws examples, got "
+            f"{doors.name_of(x0)}"
+        )
+
+    def draw(n: int, g: torch.Generator) -> Tensor:
+        examples = x0(n, g)
+        if not isinstance(examples, Tensor) or examples.shape != (n, *model.event_shape):
+            raise ValueError(
+                f"x0 must draw a tensor {(n, *model.event_shape)} when asked for {n} examples, "
+                f"it drew {doors.name_of(examples)}"
+            )
+        return model.check_data(examples)
+
+    beside = torch.Generator(generator.device).manual_seed(generator.initial_seed())
+    return draw, draw(LOOKED_AT, beside)
+
+
+class _Loaded:
+    """Examples of a loader, epoch after epoch; of a batch with labels, its first part."""
+
+    def __init__(self, loader: Iterable[Any], device: torch.device, dtype: torch.dtype) -> None:
+        self.loader, self.device, self.dtype = loader, device, dtype
+        self.batches, self.left = iter(loader), torch.empty(0)
+
+    def __call__(self, n: int, generator: torch.Generator) -> Tensor:
+        parts, found = [self.left] if len(self.left) else [], len(self.left)
+        while found < n:
+            parts.append(self._next())
+            found += len(parts[-1])
+        examples = torch.cat(parts)
+        self.left = examples[n:]
+        return examples[:n]
+
+    def _next(self) -> Tensor:
+        batch = next(self.batches, None)
+        if batch is None:
+            self.batches = iter(self.loader)
+            batch = next(self.batches, None)
+        examples = batch[0] if isinstance(batch, list | tuple) else batch
+        if not isinstance(examples, Tensor):
+            raise TypeError(f"x0 must load tensors, it loaded {doors.name_of(examples)}")
+        return examples.to(self.device, self.dtype)
+
+
+def _where(each: Tensor, t: Tensor) -> str:
+    """The steps at which a divergence is not finite, a few of them."""
+    bad = t[~each.isfinite()].unique().tolist()
+    return ", ".join(map(str, bad[:5])) + (" …" if len(bad) > 5 else "")

@@ -1,4 +1,4 @@
-r""":math:`h \leftarrow \mathrm{silu}(W h + V g(t))`: a network for vectors that knows the time.
+r""":math:`h \leftarrow \mathrm{silu}(W h + V g(t) + b)`: a network for vectors that knows the time.
 
 Unlike a readout for each step, it shares all weights over time, so its size does not grow with T.
 """
@@ -7,11 +7,10 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent
 
 from dpm_lib import doors
-from dpm_lib.kernels import Kernel, Steps
-from dpm_lib.reverse import check_event
+from dpm_lib.kernels import Kernel
+from dpm_lib.reverse import once
 
 __all__ = ["MLPNetwork", "temporal_bumps"]
 
@@ -47,13 +46,13 @@ def temporal_bumps(t: Tensor, T: int, count: int) -> Tensor:
 class MLPNetwork(nn.Module):
     r"""A multilayer perceptron with the time as a bias of each layer, for any kernel.
 
-    .. math:: h_0 = x^{(t)}, \qquad h_l = \mathrm{silu}(W_l h_{l-1} + V_l g(t)), \qquad
-       z = W h + V g(t)
+    .. math:: h_0 = x^{(t)}, \qquad h_l = \mathrm{silu}(W_l h_{l-1} + V_l g(t) + b_l), \qquad
+       z = W h + V g(t) + b
 
     The last layer starts at 0, so that the untrained network is the identity model.
 
     Args:
-        kernel: kernel that is reversed; its head makes a law of the outputs.
+        kernel: kernel that is reversed; its head makes a law of the outputs z.
         event_shape: shape of one state; it is flattened.
         hidden: units in each layer.
         layers: number of hidden layers.
@@ -63,6 +62,8 @@ class MLPNetwork(nn.Module):
         TypeError: no kernel, shape, number or generator where one is expected.
         ValueError: a number is not positive, or the generator is on another device.
     """
+
+    bumps: Tensor
 
     def __init__(
         self,
@@ -78,38 +79,31 @@ class MLPNetwork(nn.Module):
         doors.integer("hidden", hidden)
         doors.integer("layers", layers)
         self.kernel, self.event_shape = kernel, doors.event("event_shape", event_shape)
+        self.arguments = {"hidden": hidden, "layers": layers}
         d = self.event_shape.numel()
         sizes = [d, *[hidden] * layers, kernel.outputs * d]
         like = torch.empty(0, dtype=kernel.dtype, device=kernel.beta.device)
-        self.state = nn.ModuleList(_linear(a, b, like, generator) for a, b in pairwise(sizes))
-        self.time = nn.ModuleList(_linear(BUMPS, b, like, generator) for b in sizes[1:])
-        for name in (f"state.{layers}.weight", f"time.{layers}.weight"):
-            nn.init.zeros_(self.get_parameter(name))
+        self.weights = nn.ParameterList(_weight(a, b, like, generator) for a, b in pairwise(sizes))
+        self.clock = _weight(BUMPS, sum(sizes[1:]), like, generator)
+        self.bias = nn.Parameter(like.new_zeros(sum(sizes[1:])))
+        for last in (self.weights[-1], self.clock[:, -sizes[-1] :]):
+            nn.init.zeros_(last)
+        steps = torch.arange(kernel.T + 1, dtype=like.dtype, device=like.device)
+        self.register_buffer("bumps", temporal_bumps(steps, kernel.T, BUMPS), persistent=False)
 
-    def forward(self, xt: Tensor, t: Steps) -> Independent:
-        """Law of the state before xt, ``(B, *event)``, for t = 2 … T, an int or ``(B,)``."""
-        self.kernel.check(t, first=2, xt=xt)
-        check_event("xt", xt, self.event_shape)
-        time = torch.full((1,), t, device=xt.device) if isinstance(t, int) else t
-        dtype = next(self.parameters()).dtype
-        bumps = temporal_bumps(time.to(xt.dtype), self.kernel.T, BUMPS).to(dtype)
-        h = xt.flatten(1).to(dtype)
-        for i, (state, clock) in enumerate(zip(self.state, self.time, strict=True)):
-            h = state(h) + clock(bumps)
-            if i < len(self.state) - 1:
-                h = nn.functional.silu(h)
-        outputs = h.view(len(xt), self.kernel.outputs, *self.event_shape)
-        return self.kernel.head(xt, t, *outputs.unbind(1))
+    def forward(self, xt: Tensor, t: Tensor) -> Tensor:
+        """Outputs z for the kernel's head, ``(B, k * d)``; t = 2 … T, ``(B,)``."""
+        widths = [w.shape[1] for w in self.weights]
+        times = torch.addmm(self.bias, self.bumps[once(t)], self.clock).split(widths, 1)
+        h = xt.flatten(1).to(self.bias.dtype)
+        for time, weight in zip(times[:-1], self.weights[:-1], strict=True):
+            h = nn.functional.silu(torch.addmm(time, h, weight))
+        return torch.addmm(times[-1], h, self.weights[-1])
 
 
-def _linear(inputs: int, outputs: int, like: Tensor, generator: torch.Generator) -> nn.Linear:
-    r"""Linear layer with weights :math:`U(\pm\sqrt{3/\text{inputs}})` from the generator, bias 0.
-
-    The layer has the dtype and device of ``like``.
-    """
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs, device=like.device, dtype=like.dtype)
+def _weight(inputs: int, outputs: int, like: Tensor, generator: torch.Generator) -> nn.Parameter:
+    r"""Weights :math:`U(\pm\sqrt{3/\text{inputs}})`, ``(inputs, outputs)``, as ``like``."""
     reach = (3 / inputs) ** 0.5
-    with torch.no_grad():
-        layer.weight.uniform_(-reach, reach, generator=generator)
-        layer.bias.zero_()
-    return layer
+    return nn.Parameter(
+        like.new_empty(inputs, outputs).uniform_(-reach, reach, generator=generator)
+    )

@@ -8,11 +8,10 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent
 
 from dpm_lib import doors
-from dpm_lib.kernels import Kernel, Steps, draw
-from dpm_lib.reverse import check_event
+from dpm_lib.kernels import Kernel, draw
+from dpm_lib.reverse import once
 
 __all__ = ["RBFNetwork"]
 
@@ -53,6 +52,7 @@ class RBFNetwork(nn.Module):
         doors.generator_on(doors.instance("kernel", kernel, Kernel).beta.device, generator)
         doors.integer("units", units)
         self.kernel, self.event_shape = kernel, doors.event("event_shape", event_shape)
+        self.arguments = {"units": units}
         outputs = kernel.outputs * self.event_shape.numel()
         centres = draw(kernel.prior((units, *self.event_shape)), generator)
         new = centres.new_zeros
@@ -61,15 +61,10 @@ class RBFNetwork(nn.Module):
         self.weight = nn.Parameter(new(kernel.T, units, outputs))
         self.bias = nn.Parameter(new(kernel.T, outputs))
 
-    def forward(self, xt: Tensor, t: Steps) -> Independent:
-        """Law of the state before xt, ``(B, *event)``, for t = 2 … T, an int or ``(B,)``."""
-        self.kernel.check(t, first=2, xt=xt)
-        check_event("xt", xt, self.event_shape)
-        away = (
-            xt.flatten(1).to(self.centres.dtype)[:, None] - self.centres
-        ) / self.log_widths.exp()[:, None]
-        unit = torch.softmax(-away.square().sum(-1) / 2, -1)
-        readout, bias = self.weight[t - 1], self.bias[t - 1]
-        z = (unit[:, None] @ readout).squeeze(1) + bias
-        outputs = z.view(len(xt), self.kernel.outputs, *self.event_shape)
-        return self.kernel.head(xt, t, *outputs.unbind(1))
+    def forward(self, xt: Tensor, t: Tensor) -> Tensor:
+        """Outputs z for the kernel's head, ``(B, k * d)``; t = 2 … T, ``(B,)``."""
+        x = xt.flatten(1).to(self.centres.dtype)
+        distance = (x[:, None] - self.centres).square().sum(-1)
+        unit = torch.softmax(distance * (-2 * self.log_widths).exp() / -2, -1)
+        row = once(t) - 1
+        return (unit[:, None] @ self.weight[row]).squeeze(1) + self.bias[row]

@@ -1,0 +1,118 @@
+r""":math:`K - L_{null}` of whole recipes on data that they have not seen: recorded experiments.
+
+:func:`run` trains a recipe and measures it; :func:`run_all` does so for a whole experiment and
+keeps what is finished.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from dpm_lib import doors
+from dpm_lib.bounds import second_moment
+from dpm_lib.evidence.provenance import library_version
+from dpm_lib.evidence.storage import locked
+from dpm_lib.learning import evaluation, recipes
+from dpm_lib.learning.evaluation import evaluate
+from dpm_lib.learning.training import Trainer
+from dpm_lib.reverse import ReverseProcess
+
+__all__ = ["EXPERIMENTS", "measured", "run", "run_all"]
+
+EXPERIMENTS = {
+    "swiss_roll": [("swiss-roll-rbf", 40_000), ("swiss-roll", 40_000)],
+    "digits": [("digits", 4_000), ("digits", 12_000), ("digits", 24_000)],
+}
+"""Name of a file in ``results/experiments`` to the recipes and numbers of updates in it."""
+
+
+def measured(made: recipes.Made, model: ReverseProcess) -> dict[str, Any]:
+    """Record of a trained model on the data of its recipe, from the seed of its run.
+
+    It is that of :func:`dpm_lib.evaluate`, with ``recipe``, its ``settings``, ``second_moment`` of
+    the held-out data, and ``K_train`` on data that it has seen, if there are any.
+    """
+    g = torch.Generator(made.generator.device).manual_seed(made.notes["seed"])
+    result = {"recipe": made.notes["recipe"]} | evaluate(model, made.data.held_out, generator=g)
+    if made.data.seen is not None:
+        result["K_train"] = evaluate(model, made.data.seen, generator=g)["K"]
+    result["second_moment"] = second_moment(made.data.held_out).item()
+    return result | {"settings": made.notes["settings"], "seed": made.notes["seed"]}
+
+
+def run(name: str, *, seed: int, steps: int | None = None, device: str = "cpu") -> dict[str, Any]:
+    """Train a recipe in float32 and measure it on held-out data: one record.
+
+    Args:
+        name, seed, steps, device: as in :func:`dpm_lib.learning.recipes.make`.
+
+    Returns:
+        What :func:`measured` gives, with the ``seconds`` of training and evaluation together.
+
+    Raises:
+        TypeError, ValueError: as in :func:`dpm_lib.learning.recipes.make`.
+    """
+    begin = time.perf_counter()
+    made = recipes.make(name, seed=seed, steps=steps, device=device)
+    trainer = Trainer(made.model, made.data.source, made.settings, generator=made.generator)
+    while trainer.step < trainer.settings.steps:
+        trainer.update()
+    trainer.finish()
+    return measured(made, made.model) | {"seconds": round(time.perf_counter() - begin, 1)}
+
+
+def run_all(
+    name: str,
+    *,
+    seeds: int,
+    device: str = "cpu",
+    folder: str | os.PathLike[str] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Run an experiment in full, write its file and yield each record as it is finished.
+
+    Finished runs stand in ``<name>.part.json`` until all are; a later call of the same recipes,
+    seeds, steps, device and library does not run them again.
+
+    Args:
+        name: key of :data:`EXPERIMENTS`.
+        seeds: number of seeds of each recipe, from 0.
+        device: where to run.
+        folder: of the file; by default, in a clone, ``results/experiments``.
+
+    Raises:
+        TypeError: seeds is no integer.
+        ValueError: the experiment is unknown, seeds is not positive, this machine has no such
+            device, no folder is given where there is no clone, the folder cannot be written, or the
+            file of finished runs is something else; nothing has been trained.
+    """
+    plans = doors.one_of("experiment", name, EXPERIMENTS)
+    doors.integer("seeds", seeds)
+    part, parts = f"{name}.part", evaluation.record_file(f"{name}.part", folder)
+    where = (str(doors.device_like(device)), library_version())
+    plan = [(*each, seed, *where) for each in plans for seed in range(seeds)]
+    with locked(parts.with_suffix("")):
+        finished = {_plan(record): record for record in _unfinished(part, folder)}
+        evaluation.record(part, list(finished.values()), folder)
+        for key in plan:
+            if key not in finished:
+                recipe, steps, seed, *_ = key
+                finished[key] = run(recipe, seed=seed, steps=steps, device=device)
+                evaluation.record(part, list(finished.values()), folder)
+            yield finished[key]
+        evaluation.record(name, [finished[key] for key in plan], folder)
+        parts.unlink()
+
+
+def _unfinished(part: str, folder: str | os.PathLike[str] | None) -> list[dict[str, Any]]:
+    try:
+        return evaluation.recorded(part, folder)
+    except FileNotFoundError:
+        return []
+
+
+def _plan(record: dict[str, Any]) -> tuple[Any, ...]:
+    named = [record.get(key) for key in ("seed", "device", "library")]
+    return record.get("recipe"), record.get("settings", {}).get("steps"), *named

@@ -1,0 +1,226 @@
+"""A training in a folder of its own, which nothing can lose.
+
+``last.safetensors`` is the newest checkpoint, ``previous.safetensors`` the one before it and
+``best.safetensors`` the one of the highest score; ``metrics.jsonl`` has a line for each.  A
+checkpoint is written under another name and renamed when it is whole, so that each of these files
+is whole at any moment.
+"""
+
+import json
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dpm_lib.bounds import sampled_bound
+from dpm_lib.evidence.storage import locked, replace_file
+from dpm_lib.learning.checkpoints import Checkpoint, read, save
+from dpm_lib.learning.recipes import Made
+from dpm_lib.learning.training import Trainer
+from dpm_lib.reverse import ReverseProcess, measuring
+
+__all__ = ["BEST", "LAST", "METRICS", "PREVIOUS", "Interrupted", "restored", "score", "train"]
+
+SCORED = 4096
+"""How many held-out examples the score of a checkpoint looks at, each at one step."""
+
+LAST, PREVIOUS, BEST = "last.safetensors", "previous.safetensors", "best.safetensors"
+METRICS = "metrics.jsonl"
+
+
+class Interrupted(Exception):
+    """A training was asked to stop; it has saved a checkpoint."""
+
+
+def restored(folder: Path, **how: Any) -> Checkpoint | None:
+    """The last checkpoint of a folder, or None in a folder without any.
+
+    Args:
+        folder: of the run.
+        how: as in :func:`dpm_lib.learning.checkpoints.read`.
+
+    Raises:
+        ValueError: it is damaged; the message names one before it that is not.
+    """
+    try:
+        return read(folder / LAST, **how)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        try:
+            step = read(folder / PREVIOUS, **how).notes["step"]
+        except (ValueError, FileNotFoundError):
+            raise error from None
+        raise ValueError(
+            f"{error}; {PREVIOUS}, of step {step}, is whole: rename it to {LAST} to go on from it"
+        ) from None
+
+
+def train(
+    made: Made,
+    folder: Path,
+    *,
+    resume: bool = False,
+    report: Callable[[int, float], Any],
+    seconds: float = 30,
+) -> ReverseProcess:
+    """Train a recipe in a folder to the end, with a checkpoint every so many seconds.
+
+    Args:
+        made: by :func:`dpm_lib.learning.recipes.make`; where a run goes on, with the same
+            arguments as then.
+        folder: of the run; it is made.
+        resume: whether to go on from the last checkpoint in it, if there is one.
+        report: called with number and K of each update.
+        seconds: from one checkpoint to the next.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        Interrupted: Ctrl-C was pressed; a checkpoint has been saved.
+        ValueError: the folder is in use, holds a run and it is not to go on, or one of other
+            settings; a checkpoint is damaged; or K is NaN or infinite, and the message names the
+            last good checkpoint.
+        MemoryError: a batch is too large for the device.
+        OSError: a checkpoint cannot be written; those that were there are as they were.
+    """
+    with _alone(folder), _asked_to_stop() as stop:
+        trainer = _trainer(made, folder, resume)
+        best = _cut(folder / METRICS, trainer.step)
+        sums: list[float] = []
+        begin = since = time.monotonic()
+        while trainer.step < trainer.settings.steps:
+            sums.append(_updated(trainer, folder))
+            report(trainer.step, sums[-1])
+            ended = trainer.step == trainer.settings.steps or stop.is_set()
+            if ended or time.monotonic() - since >= seconds:
+                best = _checkpoint(trainer, folder, made, sums, best, begin)
+                sums, since = [], time.monotonic()
+            if stop.is_set() and trainer.step < trainer.settings.steps:
+                raise Interrupted(f"stopped after step {trainer.step}, saved in {folder / LAST}")
+    trainer.finish()
+    return trainer.model
+
+
+def _trainer(made: Made, folder: Path, resume: bool) -> Trainer:
+    """At the first update, or where the last checkpoint of the folder was."""
+    before = restored(folder, device=made.generator.device)
+    if before is None:
+        return Trainer(made.model, made.data.source, made.settings, generator=made.generator)
+    if not resume:
+        raise ValueError(
+            f"out must be a folder without a run, got {str(folder)!r}: give --resume to go on"
+        )
+    wanted = json.loads(json.dumps(made.notes))
+    if odd := sorted(key for key, value in wanted.items() if before.notes.get(key) != value):
+        raise ValueError(
+            f"out must hold a run of these settings, it differs in {', '.join(odd)}: "
+            f"{[before.notes.get(key) for key in odd]} there, {[wanted[key] for key in odd]} here"
+        )
+    trainer = Trainer(before.model, made.data.source, made.settings, generator=made.generator)
+    trainer.restore(before.beside)
+    return trainer
+
+
+def score(made: Made, model: ReverseProcess) -> float:
+    """Estimate of K on held-out examples, the same examples and noise each time, nats."""
+    g = torch.Generator(made.generator.device).manual_seed(made.notes["seed"])
+    with torch.no_grad(), measuring(model):
+        return sampled_bound(model, made.data.held_out[:SCORED], generator=g).mean().item()
+
+
+def _updated(trainer: Trainer, folder: Path) -> float:
+    try:
+        return trainer.update()
+    except ValueError as error:
+        good = folder / LAST
+        where = f"the last good checkpoint is {good}" if good.exists() else "nothing was saved yet"
+        raise ValueError(f"{error}; {where}") from None
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "memory" in str(error):
+            raise MemoryError(
+                f"batch must be lower for this device, now {trainer.settings.batch}: {error}"
+            ) from None
+        raise
+
+
+def _checkpoint(
+    trainer: Trainer,
+    folder: Path,
+    made: Made,
+    sums: list[float],
+    best: float,
+    begin: float,
+) -> float:
+    """Save the training, and note how far it has come; return the highest score so far."""
+    state = trainer.state()
+    with trainer.finished() as model:
+        now = score(made, model)
+        line = {
+            "step": trainer.step, "K": sum(sums) / len(sums), "score": now,
+            "seconds": round(time.monotonic() - begin, 1),
+        }  # fmt: skip
+        kept = made.notes | {"step": trainer.step, "score": now}
+        new = save(model, folder / f".{LAST}.new", notes=kept, beside=state)
+        if now > best:
+            save(model, folder / BEST, notes=kept)
+    with (folder / METRICS).open("a", encoding="utf8") as file:
+        file.write(json.dumps(line) + "\n")
+    if (folder / LAST).exists():
+        shutil.copyfile(folder / LAST, folder / f".{PREVIOUS}.new")
+        (folder / f".{PREVIOUS}.new").replace(folder / PREVIOUS)
+    new.replace(folder / LAST)
+    return max(best, now)
+
+
+def _cut(path: Path, step: int) -> float:
+    """Leave the lines up to a step; return the highest score in them."""
+    lines = path.read_text(encoding="utf8").splitlines() if path.exists() else []
+    kept = []
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except ValueError:  # the run was killed while it wrote
+            continue
+        if entry["step"] <= step:
+            kept.append(entry)
+    if lines:
+        replace_file(path, "".join(json.dumps(entry) + "\n" for entry in kept))
+    return max((entry["score"] for entry in kept), default=-float("inf"))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other runs out of the folder."""
+    try:
+        with locked(folder / "run", patience=0):
+            yield
+    except TimeoutError:
+        raise ValueError(f"out must be a folder of its own, another run uses {folder}") from None
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C sets; the second ends the program at once."""
+    event = threading.Event()
+
+    def ask(*_: Any) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
