@@ -15,7 +15,7 @@ from .evidence.provenance import library_version
 from .exact import GaussianLaw, MixtureLaw, PatternLaw
 from .kernels import BinomialKernel, GaussianKernel, Kernel, draw
 from .learning.checkpoints import load, save
-from .learning.data import digits, heartbeat, swiss_roll
+from .learning.data import Scaler, digits, heartbeat, swiss_roll
 from .learning.evaluation import evaluate, recorded
 from .learning.networks import MLPNetwork, RBFNetwork
 from .learning.training import Settings, Trainer, fit, updates
@@ -35,7 +35,7 @@ from .reverse import ClosedForm, ReverseProcess, identity_network, once
 __all__ = [
     "BinomialKernel", "Bound", "ClosedForm", "Estimate", "GaussianKernel", "GaussianLaw", "Kernel",
     "LogLikelihood", "MLPNetwork", "MixtureLaw", "PatternLaw", "RBFNetwork", "ReverseProcess",
-    "Settings", "Trainer", "bits", "bound", "check", "correction", "digits", "divergence", "draw",
+    "Scaler", "Settings", "Trainer", "bits", "bound", "check", "correction", "digits", "divergence", "draw",
     "draw_log_weights", "edge_term", "evaluate", "evidence", "exact", "fit", "forward", "heartbeat",
     "identity_network", "kernels", "learning", "library_version", "load", "log_likelihood",
     "log_weight_terms", "log_weights", "mean_and_error", "null_log_likelihood", "once", "plots",

@@ -102,6 +102,8 @@ class ReverseProcess(nn.Module):
         network: outputs for the kernel's head, or the law, of :math:`x^{(t-1)}` given
             :math:`x^{(t)}`; it is asked once, for two rows of zeros.
         event_shape: shape of one state; by default the network's own.
+        scaler: what data went through, such as a :class:`dpm_lib.Scaler`, to be kept with the
+            model; states stay in the model's units.
 
     Raises:
         TypeError: no kernel, no network, no event shape, or the network returns something else.
@@ -112,7 +114,11 @@ class ReverseProcess(nn.Module):
     """
 
     def __init__(
-        self, kernel: Kernel, network: Network, event_shape: tuple[int, ...] | None = None
+        self,
+        kernel: Kernel,
+        network: Network,
+        event_shape: tuple[int, ...] | None = None,
+        scaler: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.kernel = doors.instance("kernel", kernel, Kernel)
@@ -126,6 +132,7 @@ class ReverseProcess(nn.Module):
             )
         self.event_shape = doors.event("event_shape", shape)
         self.network = network
+        self.scaler = scaler
         self.check_network()
         self.rows = self._try()
 

@@ -101,7 +101,8 @@ TABLE = [
           "torch.cat([chain[:4], chain[4:] / 2])"),
     *rows("kernel", "dpm.ReverseProcess(•, m.network)", *NO_KERNEL),
     *rows("network", "dpm.ReverseProcess(k, •)", "None", "x", "mlp(k2)", "rbf(k2)", "mlp(b)",
-          "dpm.identity_network(k2, (2,))", "dpm.identity_network(b, (2,))", "law.reversal(k2)", "mixture.reversal(k2)",
+          "dpm.identity_network(k2, (2,))", "dpm.identity_network(b, (2,))", "law.reversal(k2)",
+          "mixture.reversal(k2)",
           "dpm.heartbeat().reversal(b2)"),
     ("dpm.ReverseProcess(b, dpm.heartbeat().factorised(b2))", "network"),
     ("dpm.ReverseProcess(k, mixture.moment_matched(k2))", "network"),
@@ -125,7 +126,8 @@ TABLE = [
     *(row for what in ("step(x, 2)", "step(x, 2 * ones.long())", "sample(3, generator=g)")
       for row in rows("network", f"returns(lambda xt, t: •).{what}",
         "None", "3 * (xt,)", "normal(xt, -1)", "normal(xt, 0)", "normal(NAN * xt, 1)",
-        "normal(xt, NAN)", "bits(xt.sigmoid())", "normal(xt.half(), 1)", "normal(xt[:, :1], 1)", "Normal(xt, 1)")),
+        "normal(xt, NAN)", "bits(xt.sigmoid())", "normal(xt.half(), 1)", "normal(xt[:, :1], 1)",
+        "Normal(xt, 1)")),
     *rows("network", "returns(lambda xt, t: bits(•), b).sample(3, generator=g)",
           "xt + 1.5", "xt - 2", "NAN * xt", "0.5 * xt.half()"),
     ("returns(lambda xt, t: k.head(xt, t, NAN * xt, xt)).sample(3, generator=g)", "network"),
@@ -221,6 +223,7 @@ TABLE = [
     *rows("model", "dpm.save(•, file)", *NO_MODEL),
     ("dpm.save(identity, file)", "network"),
     *rows("t", "dpm.once(•)", "3", "None"),
+    *rows("y", "dpm.Scaler(•)", "None", "NAN * x", "x", "x.long()", "x[:0]"),
     *rows("device", "dpm.load(file, device=•)", *NO_DEVICE),
     ("m.load_state_dict(mlp_model(k2).state_dict())", "state_dict"),
     ("m.load_state_dict({n: v for n, v in m.state_dict().items() if 'beta' not in n})",
@@ -327,7 +330,8 @@ def things():
         mixture3=dpm.MixtureLaw(x[:, 0], torch.eye(3).double(), x[0, 0]),
         cuda="cuda" if not torch.cuda.is_available() else "cuda:99",
         dpm=dpm, schedules=dpm.schedules, forward=dpm.forward, experiments=experiments,
-        record=record, temporal_bumps=temporal_bumps, torch=torch, NAN=NAN, INF=INF, Normal=Normal, Gamma=Gamma,
+        record=record, temporal_bumps=temporal_bumps, torch=torch, NAN=NAN, INF=INF,
+        Normal=Normal, Gamma=Gamma,
         Categorical=Categorical, copy=copy,
     )  # fmt: skip
 

@@ -89,6 +89,26 @@ def test_a_network_of_a_user(tmp_path):
         dpm.load(path, network=lambda kernel, event_shape: Own(4))
 
 
+def test_a_scaler_is_kept_with_its_model(generator, tmp_path):
+    """Data in their own units have second moment 1 behind it; K in them is a change of variable."""
+    y = 30 + 4 * torch.randn(500, 2, generator=generator, dtype=torch.float64)
+    scaler = dpm.Scaler(y)
+    assert dpm.second_moment(scaler(y)).item() == pytest.approx(1)
+    torch.testing.assert_close(scaler.inverse(scaler(y)), y)
+    kernel = dpm.GaussianKernel(torch.tensor([0.1, 0.5, 0.9]).double())
+    network = dpm.MLPNetwork(kernel, (2,), 4, generator=generator)
+    model = dpm.ReverseProcess(kernel, network, scaler=scaler)
+    again = dpm.load(dpm.save(model, tmp_path / "a.safetensors"))
+    assert again.scaler.scale == scaler.scale
+    assert again.float().scaler.shift == scaler.shift
+    found = dpm.evaluate(model, scaler(y), generator=generator)
+    prior = torch.distributions.Normal(scaler.shift, scaler.scale).log_prob(y).sum(1)
+    own = found["K_own_units"] - found["K_minus_L_null"]
+    assert own == pytest.approx(dpm.bits(prior.mean()).item())
+    with pytest.raises(ValueError, match="y must not be one number throughout, got 3"):
+        dpm.Scaler(3 * torch.ones(4, 2))
+
+
 def test_every_cut_and_every_flipped_byte_is_refused(generator, tmp_path):
     """A file that is not as it was written gives no model, whatever is wrong with it."""
     model = trained(KERNELS[0], dpm.RBFNetwork, generator)

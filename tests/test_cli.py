@@ -92,7 +92,8 @@ def roll(monkeypatch, tmp_path):
         return {
             "recipe": name, "seed": seed, "device": device, "settings": {"steps": steps},
             "library": experiments.library_version(), "K": 1.0, "K_minus_L_null": 2.0,
-            "unit": "bits", "standard_error": 0.1, "n": 10, "T": 4, "seconds": 0.0, "generator": "0" * 12,
+            "unit": "bits", "standard_error": 0.1, "n": 10, "T": 4,
+            "seconds": 0.0, "generator": "0" * 12,
         }  # fmt: skip
 
     monkeypatch.setattr(experiments, "EXPERIMENTS", {"roll": [("mlp", 2), ("mlp", 4)]})

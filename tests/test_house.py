@@ -13,8 +13,9 @@ import dpm_lib
 ROOT = Path(dpm_lib.__file__).parent
 ORDER = (
     "doors", "schedules", "kernels", "forward", "reverse", "likelihood", "bounds", "exact",
-    "symbolic", "evidence", "learning.networks", "learning.data", "learning.training",
-    "learning.evaluation", "learning.recipes", "plots", "cli", "__main__",
+    "symbolic", "evidence", "learning.networks", "learning.data", "learning.objectives",
+    "learning.training", "learning.evaluation", "learning.checkpoints", "learning.recipes",
+    "learning.runs", "learning.experiments", "plots", "cli", "__main__",
 )  # fmt: skip
 MODULES = sorted(
     m.name.removeprefix("dpm_lib.") for m in pkgutil.walk_packages([str(ROOT)], "dpm_lib.")

@@ -212,6 +212,22 @@ def test_training_gets_better(device):
     assert after["K_minus_L_null"] == pytest.approx(after["K"] - null, abs=1e-9)
 
 
+def test_an_evaluation_in_parts_is_that_of_the_whole(generator, monkeypatch):
+    """Parts of two examples give what all give at once, to the noise; errors are of each mean."""
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(4))
+    law = dpm.GaussianLaw(torch.zeros(2).double(), torch.tensor([0.25, 1.75]).double())
+    model, x0 = dpm.ReverseProcess(kernel, law.reversal(kernel)), law.sample(400, generator)
+    whole = dpm.evaluate(model, x0, generator=generator, repeats=20)
+    monkeypatch.setattr("dpm_lib.learning.evaluation.DIVERGENCES", 8)
+    parts = dpm.evaluate(model, x0, generator=generator, repeats=20)
+    noise = 5 * whole["standard_error"] / 20**0.5
+    assert parts["K"] == pytest.approx(whole["K"], abs=noise)
+    assert parts["K"] != whole["K"]
+    gain = whole["K_minus_L_null"]
+    assert parts["K_minus_L_null"] == pytest.approx(gain, abs=noise)
+    assert 0 < whole["standard_error_of_difference"] < 2 * whole["standard_error"]
+
+
 def test_training_binary_and_rbf(generator):
     """The binomial MLP and the RBF network train, in single precision too."""
     beta = dpm.schedules.erase_evenly(10, dtype=torch.float32)

@@ -15,8 +15,8 @@ from dpm_lib.learning import checkpoints, experiments, recipes, runs
 
 STEPS = 100
 TINY = recipes.Recipe(
-    recipes.heartbeat, partial(recipes.binomial, T=10, rate=0.2), partial(dpm.MLPNetwork, hidden=8),
-    dpm.Settings(STEPS, batch=16, average=0.9),
+    recipes.heartbeat, partial(recipes.even_binomial, T=10, rate=0.2),
+    partial(dpm.MLPNetwork, hidden=8), dpm.Settings(STEPS, batch=16, average=0.9),
 )  # fmt: skip
 
 

@@ -85,8 +85,10 @@ EQUATIONS: dict[str, Equation] = {
 }
 
 TRAINING = tuple(
-    f"learning.{room}" for room in ("data", "networks", "training", "evaluation", "recipes")
-)
+    f"learning.{room}"
+    for room in ("data", "networks", "objectives", "training", "evaluation", "checkpoints",
+                 "recipes", "runs", "experiments")
+)  # fmt: skip
 
 EVIDENCE = tuple(
     f"evidence.{room}"

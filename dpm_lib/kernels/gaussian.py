@@ -197,8 +197,8 @@ class GaussianKernel(Kernel):
            \big(x^{(0)} - \sqrt{\bar\alpha_t}\, x^{(t)}\big)
 
         with the ratio of variances :math:`r = \tilde\beta_t / f_\Sigma
-        = \tilde\beta_t (1 + e^{-z^\Sigma} (1 - \beta_t) / \beta_t)`.  At :math:`z^\mu = z^*` the mean
-        is that of the posterior.  Without :math:`z^\Sigma` the ratio is a number of t alone,
+        = \tilde\beta_t (1 + e^{-z^\Sigma} (1 - \beta_t) / \beta_t)`.  At :math:`z^\mu = z^*` the
+        mean is that of the posterior.  Without :math:`z^\Sigma` the ratio is a number of t alone,
         :math:`r = \bar\beta_{t-1} / \bar\beta_t`, and
 
         .. math:: D_{KL} = \frac{\beta_t}{2 \bar\beta_t} \Vert z^\mu - z^* \Vert^2

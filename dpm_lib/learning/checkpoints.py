@@ -23,6 +23,7 @@ from dpm_lib import doors
 from dpm_lib.evidence.provenance import library_version
 from dpm_lib.evidence.storage import replace_file
 from dpm_lib.kernels import BinomialKernel, GaussianKernel, Kernel
+from dpm_lib.learning.data.scaling import Scaler
 from dpm_lib.learning.networks import NETWORKS
 from dpm_lib.reverse import ReverseProcess
 
@@ -85,6 +86,7 @@ def save(
         "network": type(model.network).__name__,
         "arguments": getattr(model.network, "arguments", None),
         "event_shape": list(model.event_shape),
+        "scaled": isinstance(model.scaler, Scaler),
         "notes": dict(notes or {}),
         "library": library_version(),
     }
@@ -140,7 +142,8 @@ def read(
         made = NETWORKS[header["network"]](kernel, event, **header["arguments"], generator=fresh)
     else:
         made = network(kernel, event)
-    model = ReverseProcess(kernel, made.to(where), event)
+    scaler = Scaler(torch.tensor([[0.0], [1.0]])).to(where) if header["scaled"] else None
+    model = ReverseProcess(kernel, made.to(where), event, scaler)
     _fill(model, {name: t for name, t in tensors.items() if not name.startswith(BESIDE)}, path)
     beside = {n.removeprefix(BESIDE): t for n, t in tensors.items() if n.startswith(BESIDE)}
     return Checkpoint(model, header["notes"], beside)

@@ -2,6 +2,7 @@ r""":math:`K` and :math:`K - L_{null}` on held-out data, in bits, with their sta
 
 import hashlib
 import json
+import math
 import os
 import re
 import time
@@ -16,6 +17,7 @@ from dpm_lib import doors
 from dpm_lib.bounds import bound
 from dpm_lib.evidence.provenance import library_version
 from dpm_lib.evidence.storage import RESULTS, locked, replace_file
+from dpm_lib.learning.data.scaling import Scaler
 from dpm_lib.likelihood import bits, mean_and_error, null_log_likelihood
 from dpm_lib.reverse import ReverseProcess, measuring
 
@@ -23,12 +25,15 @@ __all__ = ["evaluate", "record", "record_file", "recorded"]
 
 EXPERIMENTS = RESULTS / "experiments"
 
+DIVERGENCES = 2**22
+"""How many divergences, one for each example and step, are held at once."""
+
 
 @torch.no_grad()
 def evaluate(
     model: ReverseProcess, x0: Tensor, *, generator: torch.Generator, repeats: int = 1
 ) -> dict[str, Any]:
-    """Bound on held-out data over all steps: one record, ready for JSON.
+    r"""Bound on held-out data over all steps: one record, ready for JSON.
 
     K is that of eq. 14 plus the exact correction, so it holds whatever the second moment of the
     data.  The standard error is over examples, so it covers the choice of the data and the noise.
@@ -40,10 +45,11 @@ def evaluate(
         repeats: how many times each example and step is drawn.
 
     Returns:
-        ``K``, ``K_minus_L_null`` and ``standard_error`` (of K) in ``unit``, and ``n``, ``T``,
-        ``seed``, ``device``, ``dtype``, ``torch``, ``seconds``, ``library``; and ``generator``, a
-        hash of the state in which it came: a second result from the same generator has the same
-        seed and another hash.
+        ``K``, ``K_minus_L_null``, ``standard_error`` (of K) and ``standard_error_of_difference``
+        in ``unit``; ``K_own_units``, :math:`K - d \log_2 s`, if the model has a
+        :class:`dpm_lib.Scaler`; ``n``, ``T``, ``seed``, ``device``, ``dtype``, ``torch``,
+        ``seconds``, ``library``; and ``generator``, a hash of the state in which it came: a second
+        result from the same generator has the same seed and another hash.
 
     Raises:
         TypeError: no model, no generator, or repeats is no integer.
@@ -60,15 +66,20 @@ def evaluate(
         raise ValueError(f"x0 must have at least 2 examples for an error, got {len(x0)}")
     begin, state = time.perf_counter(), generator.get_state()
     with measuring(model):
-        draws = [bound(model, x0, generator=generator).K_corrected for _ in range(repeats)]
-    K = bits(torch.stack(draws).mean(0))
+        K = bits(torch.stack([_bounds(model, x0, generator) for _ in range(repeats)]).mean(0))
     mean, error = mean_and_error(K)
-    null = bits(null_log_likelihood(model.kernel, x0))
+    gain, gain_error = mean_and_error(K - bits(null_log_likelihood(model.kernel, x0)))
+    own = {}
+    if isinstance(model.scaler, Scaler):
+        d = model.event_shape.numel()
+        own["K_own_units"] = mean.item() - d * model.scaler.log_scale() / math.log(2)
     return {
         "K": mean.item(),
-        "K_minus_L_null": (K - null).mean().item(),
+        "K_minus_L_null": gain.item(),
+        **own,
         "unit": "bits per example",
         "standard_error": error.item(),
+        "standard_error_of_difference": gain_error.item(),
         "n": len(x0),
         "T": model.kernel.T,
         "seed": generator.initial_seed(),
@@ -79,6 +90,14 @@ def evaluate(
         "seconds": round(time.perf_counter() - begin, 3),
         "library": library_version(),
     }
+
+
+def _bounds(model: ReverseProcess, x0: Tensor, generator: torch.Generator) -> Tensor:
+    """K with its correction of each example, ``(n,)``, in memory that n and T do not fill."""
+    rows = max(1, DIVERGENCES // model.kernel.T)
+    return torch.cat(
+        [bound(model, part, generator=generator).K_corrected for part in x0.split(rows)]
+    )
 
 
 def record(

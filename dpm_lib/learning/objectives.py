@@ -28,7 +28,7 @@ class Objective:
     """
 
     rows: Callable[[Tensor, int, torch.Generator], Rows]
-    weights: Callable[[Kernel], Tensor | None] = lambda kernel: None
+    weights: Callable[[Kernel], Tensor | None]
 
 
 def one_each(x0: Tensor, T: int, generator: torch.Generator) -> Rows:
@@ -51,6 +51,10 @@ def every_step(x0: Tensor, T: int, generator: torch.Generator) -> Rows:
     """Each example at every step: T - 1 rows for each."""
     t = torch.arange(2, T + 1, device=x0.device)
     return x0.repeat_interleave(T - 1, 0), t.repeat(len(x0))
+
+
+def even(kernel: Kernel) -> None:
+    """Every step counts 1."""
 
 
 def noise_weights(kernel: Kernel) -> Tensor:
@@ -76,9 +80,9 @@ def noise_weights(kernel: Kernel) -> Tensor:
 
 
 OBJECTIVES = {
-    "bound": Objective(one_each),
-    "stratified": Objective(stratified),
-    "full": Objective(every_step),
+    "bound": Objective(one_each, even),
+    "stratified": Objective(stratified, even),
+    "full": Objective(every_step, even),
     "noise": Objective(one_each, noise_weights),
 }
 """Name to objective."""

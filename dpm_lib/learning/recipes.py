@@ -62,14 +62,14 @@ def digits(device: torch.device, dtype: torch.dtype, generator: torch.Generator)
     return Data(images.draw, images.test, images.train, images.shape)
 
 
-def gaussian(
+def geometric_gaussian(
     device: torch.device, dtype: torch.dtype, *, T: int, first: float, last: float
 ) -> Kernel:
     """Gaussian kernel with rates that grow from the first to the last by one factor."""
     return GaussianKernel(schedules.geometric(T, first, last, dtype=dtype, device=device))
 
 
-def binomial(device: torch.device, dtype: torch.dtype, *, T: int, rate: float) -> Kernel:
+def even_binomial(device: torch.device, dtype: torch.dtype, *, T: int, rate: float) -> Kernel:
     """Binomial kernel that erases the same part of the signal at every step."""
     return BinomialKernel(schedules.erase_evenly(T, dtype=dtype, device=device), rate)
 
@@ -101,19 +101,22 @@ DATA = {"swiss-roll": swiss_roll, "heartbeat": heartbeat, "digits": digits}
 
 RECIPES = {
     "swiss-roll": Recipe(
-        swiss_roll, partial(gaussian, T=40, first=5e-4, last=0.5), partial(MLPNetwork, hidden=64),
+        swiss_roll, partial(geometric_gaussian, T=40, first=5e-4, last=0.5),
+        partial(MLPNetwork, hidden=64),
         Settings(40_000, learning_rate=3e-3),
     ),
     "swiss-roll-rbf": Recipe(
-        swiss_roll, partial(gaussian, T=40, first=5e-4, last=0.5), partial(RBFNetwork, units=16),
+        swiss_roll, partial(geometric_gaussian, T=40, first=5e-4, last=0.5),
+        partial(RBFNetwork, units=16),
         Settings(40_000, learning_rate=3e-2),
     ),
     "heartbeat": Recipe(
-        heartbeat, partial(binomial, T=2000, rate=0.2), partial(MLPNetwork, hidden=64),
+        heartbeat, partial(even_binomial, T=2000, rate=0.2), partial(MLPNetwork, hidden=64),
         Settings(20_000, learning_rate=3e-3, average=0.999),
     ),
     "digits": Recipe(
-        digits, partial(gaussian, T=100, first=5e-4, last=0.3), partial(MLPNetwork, hidden=256),
+        digits, partial(geometric_gaussian, T=100, first=5e-4, last=0.3),
+        partial(MLPNetwork, hidden=256),
         Settings(12_000, learning_rate=4e-3),
     ),
 }  # fmt: skip
