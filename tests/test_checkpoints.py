@@ -29,7 +29,7 @@ def drawn(model):
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("network", [dpm.MLPNetwork, dpm.RBFNetwork])
+@pytest.mark.parametrize("network", [dpm.MLPNetwork, dpm.RBFNetwork, dpm.StepwiseNetwork])
 def test_a_model_comes_back_as_it_was(kernel, network, generator, tmp_path):
     """Weights, rates, dtype and samples to the last bit; notes and tensors beside it too."""
     model = trained(kernel, network, generator)

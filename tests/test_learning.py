@@ -13,12 +13,14 @@ from dpm_lib.learning import experiments, recipes
 from dpm_lib.learning.evaluation import record, recorded
 from dpm_lib.learning.networks import temporal_bumps
 
+NETWORKS = [dpm.MLPNetwork, dpm.RBFNetwork, dpm.StepwiseNetwork]
+
 
 @pytest.mark.parametrize("kind", [dpm.GaussianKernel, dpm.BinomialKernel])
 def test_untrained_networks_are_the_identity(kind, generator):
     """Zero output is the identity model, at every step and at a rate of 1."""
     kernel = kind(dpm.schedules.erase_evenly(7))
-    networks = [n(kernel, (2,), generator=generator) for n in (dpm.MLPNetwork, dpm.RBFNetwork)]
+    networks = [n(kernel, (2,), 16, generator=generator) for n in NETWORKS]
     x = (torch.rand(5, 2, generator=generator) > 0.5).double()
     for network in networks:
         model = dpm.ReverseProcess(kernel, network)
@@ -66,7 +68,7 @@ def test_scale_of_the_gaussian_head():
         torch.testing.assert_close(kernel.head(x, t, z, 0 * z).mean, exact)
 
 
-@pytest.mark.parametrize("network", [dpm.MLPNetwork, dpm.RBFNetwork])
+@pytest.mark.parametrize("network", NETWORKS)
 def test_networks_know_the_time(network, generator):
     """At one state the outputs differ from step to step, and each row has those of its step."""
     kernel = dpm.GaussianKernel(torch.full((6,), 0.3).double())
@@ -75,6 +77,10 @@ def test_networks_know_the_time(network, generator):
         p += torch.randn(p.shape, generator=generator, dtype=p.dtype)
     x = torch.ones(1, 2).double()
     rows = network(x.expand(5, 2), torch.arange(2, 7))
+    groups = network(x.expand(10, 2), torch.arange(2, 7).repeat_interleave(2))
+    torch.testing.assert_close(groups, rows.repeat_interleave(2, 0))
+    mixed = network(x.expand(4, 2), torch.tensor([3, 2, 2, 6]))
+    torch.testing.assert_close(mixed, rows[[1, 0, 0, 4]])
     for row, t in enumerate(range(2, 7)):
         same = network(x.expand(3, 2), torch.tensor([t]).expand(3))
         torch.testing.assert_close(rows[row].expand(3, -1), same)

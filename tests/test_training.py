@@ -47,8 +47,8 @@ def test_strata_are_even_and_full_batches_whole(generator):
         _, t = drawn_steps("stratified", 3, generator)
         assert [(s - 2) // 2 for s in t.tolist()] == [0, 1, 2]
     examples, t = drawn_steps("full", 2, generator)
-    assert t.tolist() == 2 * list(range(2, T + 1))
-    assert examples[:, 0].tolist() == (T - 1) * [0.0] + (T - 1) * [1.0]
+    assert t.tolist() == [s for s in range(2, T + 1) for _ in range(2)]
+    assert examples[:, 0].tolist() == (T - 1) * [0.0, 1.0]
 
 
 @pytest.mark.parametrize("kind", [dpm.GaussianKernel, dpm.BinomialKernel])

@@ -48,9 +48,9 @@ def stratified(x0: Tensor, T: int, generator: torch.Generator) -> Rows:
 
 
 def every_step(x0: Tensor, T: int, generator: torch.Generator) -> Rows:
-    """Each example at every step: T - 1 rows for each."""
-    t = torch.arange(2, T + 1, device=x0.device)
-    return x0.repeat_interleave(T - 1, 0), t.repeat(len(x0))
+    """Each example at every step: T - 1 rows for each, those of one step together."""
+    t = torch.arange(2, T + 1, device=x0.device).repeat_interleave(len(x0))
+    return x0.repeat(T - 1, *[1] * (x0.ndim - 1)), t
 
 
 def even(kernel: Kernel) -> None:

@@ -16,7 +16,7 @@ from dpm_lib import doors, schedules
 from dpm_lib.bounds import second_moment
 from dpm_lib.kernels import BinomialKernel, GaussianKernel, Kernel
 from dpm_lib.learning import data
-from dpm_lib.learning.networks import MLPNetwork, RBFNetwork
+from dpm_lib.learning.networks import MLPNetwork, RBFNetwork, StepwiseNetwork
 from dpm_lib.learning.training import Settings, Source
 from dpm_lib.reverse import ReverseProcess
 
@@ -111,8 +111,8 @@ RECIPES = {
         Settings(40_000, learning_rate=3e-2),
     ),
     "heartbeat": Recipe(
-        heartbeat, partial(even_binomial, T=2000, rate=0.2), partial(MLPNetwork, hidden=64),
-        Settings(20_000, learning_rate=3e-3, average=0.999),
+        heartbeat, partial(even_binomial, T=2000, rate=0.2), partial(StepwiseNetwork, hidden=50),
+        Settings(3000, batch=64, learning_rate=1e-2, average=0.99, objective="full"),
     ),
     "digits": Recipe(
         digits, partial(geometric_gaussian, T=100, first=5e-4, last=0.3),

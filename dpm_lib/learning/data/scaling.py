@@ -29,6 +29,7 @@ class Scaler(nn.Module):
         TypeError: no tensor.
         ValueError: a value that is not finite, or all values are the same.
 
+    >>> import torch
     >>> scaler = Scaler(torch.tensor([[1.0], [5.0]]))
     >>> scaler(torch.tensor([[5.0], [7.0]]))
     tensor([[1.],

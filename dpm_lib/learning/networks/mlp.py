@@ -12,7 +12,7 @@ from dpm_lib import doors
 from dpm_lib.kernels import Kernel
 from dpm_lib.reverse import once
 
-__all__ = ["MLPNetwork", "temporal_bumps"]
+__all__ = ["MLPNetwork", "initial", "temporal_bumps"]
 
 BUMPS = 16
 """How many bumps tell a network the time."""
@@ -83,8 +83,8 @@ class MLPNetwork(nn.Module):
         d = self.event_shape.numel()
         sizes = [d, *[hidden] * layers, kernel.outputs * d]
         like = torch.empty(0, dtype=kernel.dtype, device=kernel.beta.device)
-        self.weights = nn.ParameterList(_weight(a, b, like, generator) for a, b in pairwise(sizes))
-        self.clock = _weight(BUMPS, sum(sizes[1:]), like, generator)
+        self.weights = nn.ParameterList(initial(a, b, like, generator) for a, b in pairwise(sizes))
+        self.clock = initial(BUMPS, sum(sizes[1:]), like, generator)
         self.bias = nn.Parameter(like.new_zeros(sum(sizes[1:])))
         for last in (self.weights[-1], self.clock[:, -sizes[-1] :]):
             nn.init.zeros_(last)
@@ -101,7 +101,7 @@ class MLPNetwork(nn.Module):
         return torch.addmm(times[-1], h, self.weights[-1])
 
 
-def _weight(inputs: int, outputs: int, like: Tensor, generator: torch.Generator) -> nn.Parameter:
+def initial(inputs: int, outputs: int, like: Tensor, generator: torch.Generator) -> nn.Parameter:
     r"""Weights :math:`U(\pm\sqrt{3/\text{inputs}})`, ``(inputs, outputs)``, as ``like``."""
     reach = (3 / inputs) ** 0.5
     return nn.Parameter(

@@ -1,0 +1,68 @@
+r""":math:`z = W_t\, \sigma(A_3\, \sigma(A_2\, \sigma(A_1 x^{(t)})))`: the network of the heartbeat.
+
+Hidden layers that all steps share, and a readout of its own for each.
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from dpm_lib import doors
+from dpm_lib.kernels import Kernel
+from dpm_lib.learning.networks.mlp import initial
+from dpm_lib.learning.networks.readout import read_out
+
+__all__ = ["StepwiseNetwork"]
+
+
+class StepwiseNetwork(nn.Module):
+    r"""A multilayer perceptron of sigmoid units with a readout for each step, for any kernel.
+
+    .. math:: h_0 = x^{(t)}, \qquad h_l = \sigma(A_l h_{l-1} + a_l), \qquad z = W_t h + b_t
+
+    Readouts start at 0, so that the untrained network is the identity model.
+
+    Args:
+        kernel: kernel that is reversed; its head makes a law of the outputs z.
+        event_shape: shape of one state; it is flattened.
+        hidden: units in each layer.
+        layers: number of hidden layers.
+        generator: source of the initial weights, on the kernel's device.
+
+    Raises:
+        TypeError: no kernel, shape, number or generator where one is expected.
+        ValueError: a number is not positive, or the generator is on another device.
+
+    Source: paper section 3.1.2 and appendix D.1.2 (there of 20-50-50-50 units).
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        event_shape: tuple[int, ...],
+        hidden: int = 50,
+        layers: int = 3,
+        *,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        doors.generator_on(doors.instance("kernel", kernel, Kernel).beta.device, generator)
+        doors.integer("hidden", hidden)
+        doors.integer("layers", layers)
+        self.kernel, self.event_shape = kernel, doors.event("event_shape", event_shape)
+        self.arguments = {"hidden": hidden, "layers": layers}
+        d = self.event_shape.numel()
+        like = torch.empty(0, dtype=kernel.dtype, device=kernel.beta.device)
+        sizes = [d, *[hidden] * layers]
+        self.weights = nn.ParameterList(initial(a, b, like, generator) for a, b in pairwise(sizes))
+        self.biases = nn.ParameterList(like.new_zeros(b) for b in sizes[1:])
+        self.readout = nn.Parameter(like.new_zeros(kernel.T, hidden, kernel.outputs * d))
+        self.bias = nn.Parameter(like.new_zeros(kernel.T, kernel.outputs * d))
+
+    def forward(self, xt: Tensor, t: Tensor) -> Tensor:
+        """Outputs z for the kernel's head, ``(B, k * d)``; t = 2 … T, ``(B,)``."""
+        h = xt.flatten(1).to(self.bias.dtype)
+        for weight, bias in zip(self.weights, self.biases, strict=True):
+            h = torch.addmm(bias, h, weight).sigmoid()
+        return read_out(h, self.readout, self.bias, t)
