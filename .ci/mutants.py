@@ -62,6 +62,8 @@ EQUIVALENT = {
     "int(exponent) if False else float(exponent)": "a float raised to either is the same",
     "symbolic/printing.py: under = [1 / f for f in rest if _exponent(f) < 0]: 0 -> 1":
         "it is 1 or -1",
+    "symbolic/rules/ring.py: power.is_Integer or (coefficient > 0 and all(a.is_positive for a, _ "
+    "in powers)): coefficient > 0 -> coefficient >= 0": "a polynomial holds no coefficient 0",
     "exact/mixture.py: POINTS = 2**23: 23 -> 24": "how much memory a grid may take",
 }  # fmt: skip
 """Mutants that mean the same, ``file: line: before -> after``, and why."""

@@ -152,3 +152,9 @@ def test_samples_have_the_density(generator):
     samples = dpm.heartbeat().sample(1000, generator)
     assert (dpm.heartbeat().log_prob(samples).exp() - 0.2).abs().max() < 1e-12
     assert dpm.heartbeat().log_prob(torch.zeros(1, 20).double()) == -math.inf
+
+
+def test_patterns_are_bits():
+    """Halves are none, also where all rows differ."""
+    with pytest.raises(ValueError, match="patterns must be 0 or 1 everywhere, got 0.5"):
+        dpm.PatternLaw(torch.eye(3).double() / 2, torch.ones(3).double())

@@ -38,6 +38,7 @@ from dpm_lib.symbolic import (
     mu_0,
     p,
     pi,
+    proofs,
     q,
     results,
     rho,
@@ -443,3 +444,32 @@ def test_the_hypothesis_needs_a_base():
             equals(right, by.hypothesis, *gaussian),
             worlds=[GaussianChain(2), GaussianChain(3)],
         )
+
+
+def test_coordinates_are_compared_in_one_shape():
+    """A product for all coordinates equals no sum over them, though for d = 1 it may."""
+    left = Int(Normal(y, a * z, r), z)
+    rules = [by.coordinates, by.gaussian_integral, by.other_argument]
+    assert by.coordinates.first(left, 1 / a**d) is not None
+    for other in (d / a, Square(x[0]) * Square(x[1])):
+        assert by.coordinates.first(left, other) is None
+    assert by.coordinates.first(sp.sin(a), sp.sin(a)) is None
+    assert rest(left, d / a, *rules) is not None
+
+
+def test_states_are_integrated_out_of_laws_alone():
+    """An average over what is no law is not its body."""
+    assert rest(Expect(Bern(y, r), a), a, by.marginal) is None
+    assert rest(Expect(Bern(y, 2 * r), a), a, by.marginal) is not None
+    assert rest(q(x[0], x[1]), q(x[0]) * q(x[1] | x[0]), by.product_rule) is None
+
+
+def test_the_tangent_is_looked_at(monkeypatch):
+    """Another function in the place of the logarithm is no tangent at 1."""
+    plain = sp.log
+    proofs._tangent()
+    for wrong in (lambda r: 2 * plain(r), lambda r: r - 1 + (r - 1) ** 2, lambda r: r):
+        with monkeypatch.context() as patched:
+            patched.setattr(proofs.sp, "log", wrong)
+            with pytest.raises(Unproved, match="may be negative"):
+                proofs._tangent()
