@@ -156,5 +156,5 @@ def test_samples_have_the_density(generator):
 
 def test_patterns_are_bits():
     """Halves are none, also where all rows differ."""
-    with pytest.raises(ValueError, match="patterns must be 0 or 1 everywhere, got 0.5"):
+    with pytest.raises(ValueError, match=r"patterns must be 0 or 1 everywhere, got 0\.5"):
         dpm.PatternLaw(torch.eye(3).double() / 2, torch.ones(3).double())

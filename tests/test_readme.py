@@ -1,4 +1,4 @@
-"""The README: its first program runs, and its steps of adding an equation are all needed."""
+"""The README: its programs run, and its steps of adding an equation are all needed."""
 
 import re
 
@@ -13,12 +13,16 @@ from dpm_lib.evidence.checks import prove
 from dpm_lib.evidence.equations import Equation
 
 
-def test_first_program_runs(capsys):
+@pytest.mark.parametrize(("number", "lines", "said"), [(0, 20, "nats"), (1, 40, "K_own_units")])
+def test_programs_run(number, lines, said, capsys, tmp_path, monkeypatch):
+    """The first one, and that for data and a network of one's own."""
+    monkeypatch.chdir(tmp_path)
     text = (house.ROOT / "README.md").read_text(encoding="utf8")
-    (program,) = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
-    assert program.count("\n") <= 20
-    exec(compile(program, "README.md", "exec"), {})
-    assert "nats" in capsys.readouterr().out
+    programs = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
+    assert len(programs) == 2
+    assert programs[number].count("\n") <= lines
+    exec(compile(programs[number], "README.md", "exec"), {})
+    assert said in capsys.readouterr().out
 
 
 STEPS = ("table", "docstring", "prove", "check", "refer")
