@@ -25,11 +25,8 @@ __all__ = [
     "ClosedForm", "Network", "ReverseProcess", "identity_network", "measuring", "once",
 ]  # fmt: skip
 
-NETWORK_ROWS = 4096
-"""How many (example, step) rows go through a network at once, at most."""
-
-NETWORK_NUMBERS = 2**22
-"""How many numbers the parts of a network may put out at once."""
+CACHED, HELD = 2**20, 2**26
+"""Numbers that the parts of a network put out at once: so many are quick, so many fit."""
 
 
 class Network(Protocol):
@@ -173,7 +170,8 @@ class ReverseProcess(nn.Module):
                 self.ask(x, torch.full((2,), self.kernel.T, device=x.device))
         for hook in hooks:
             hook.remove()
-        return max(1, min(NETWORK_ROWS, 2 * NETWORK_NUMBERS // sum(sizes)))
+        each = sum(sizes) / 2
+        return int(max(1, min(max(32, CACHED / each), HELD / each)))
 
     @property
     def dtype(self) -> torch.dtype:

@@ -208,3 +208,24 @@ def test_networks_are_asked_in_chunks_of_their_own_size(generator):
     assert small.network.most == 600
     assert large.network.most <= 2**22 / 2**17
     torch.testing.assert_close(K[0].mean(), K[1].mean(), rtol=0.2, atol=0.05)
+
+
+def test_a_gradient_that_is_nan_changes_nothing(generator):
+    """Also where K is finite: the training stops, and the parameters are as they were."""
+
+    class Cusp(torch.nn.Module):
+        """Finite at 0, where its slope is not."""
+
+        event_shape = torch.Size([2])
+
+        def __init__(self):
+            super().__init__()
+            self.p = torch.nn.Parameter(torch.zeros(2).double())
+
+        def forward(self, xt, t):
+            return xt * self.p.square().sqrt()
+
+    model = dpm.ReverseProcess(dpm.GaussianKernel(BETA), Cusp())
+    with pytest.raises(ValueError, match=r"finite K, its gradient is nan at step 1"):
+        dpm.fit(model, torch.ones(8, 2).double(), steps=3, generator=generator)
+    assert torch.equal(model.network.p, torch.zeros(2).double())

@@ -6,8 +6,9 @@ been; :func:`fit` and :func:`updates` run one from its first update to its last.
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -118,11 +119,14 @@ class Trainer:
             raise ValueError("model must have a step to learn, got a kernel with T = 1")
         self.objective = OBJECTIVES[settings.objective]
         self.weights = self.objective.weights(kernel)
+        model.train()
         self.source, seen = _source(model, x0, generator)
         kernel.check_moments(model.check_data(seen))
         self.ceiling = ceiling(kernel, seen).mean().item()
         self.adam = torch.optim.Adam(self.parameters, lr=settings.learning_rate, fused=True)
         self.averages = [p.detach().clone() for p in self.parameters] if settings.average else []
+        bf16 = partial(torch.autocast, generator.device.type, torch.bfloat16)
+        self.precision = bf16 if settings.autocast else nullcontext
         self.follow = get_ema_multi_avg_fn(settings.average or 0)
 
     def update(self) -> float:
@@ -132,31 +136,38 @@ class Trainer:
         of any size.
 
         Raises:
-            ValueError: K is NaN or infinite; the parameters are those that led to it.
+            ValueError: K or its gradient is NaN or infinite; the parameters are those that led to
+                it.
         """
         model, how, d = self.model, self.settings, self.model.event_shape.numel()
-        self.model.train()
-        x0, t = self.objective.rows(
-            self.source(how.batch, self.generator), model.kernel.T, self.generator
-        )
-        with torch.autocast(x0.device.type, torch.bfloat16, enabled=how.autocast):
+        if not model.training:
+            model.train()
+        examples = self.source(how.batch, self.generator)
+        x0, t = self.objective.rows(examples, model.kernel.T, self.generator)
+        with self.precision():
             each = divergences(model, x0, t, self.generator)
         scale = (model.kernel.T - 1) / d
-        loss = each.mean() * scale
-        K = self.ceiling - d * loss.item()
-        if not math.isfinite(K):
-            raise ValueError(
-                "network must return laws that lead to a finite K, it is "
-                f"{K} at step {self.step + 1} of the training (t = {_where(each, t)}): lower "
-                f"learning_rate, now {how.learning_rate} at first"
-            )
-        if self.weights is not None:
-            loss = (self.weights[t] * each).mean() * scale
-        rate = how.learning_rate * DECAYS[how.decay](self.step / how.steps)
-        self.adam.param_groups[0]["lr"] = rate
-        self.adam.zero_grad()
+        excess = each.mean() * scale
+        loss = excess if self.weights is None else (self.weights[t] * each).mean() * scale
+        for p in self.parameters:
+            p.grad = None
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.parameters, how.clip)
+        slopes = [p.grad for p in self.parameters if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(slopes)
+        found, length = torch.stack([excess.detach(), norm.to(excess.dtype)]).tolist()
+        K = self.ceiling - d * found
+        if not (math.isfinite(K) and math.isfinite(length)):
+            what = f"it is {K}" if not math.isfinite(K) else f"its gradient is {length}"
+            raise ValueError(
+                f"network must return laws that lead to a finite K, {what} at step {self.step + 1} "
+                f"of the training (t = {_where(each, t)}): lower learning_rate, now "
+                f"{how.learning_rate} at first"
+            )
+        if length > how.clip:
+            torch._foreach_mul_(slopes, how.clip / length)
+        self.adam.param_groups[0]["lr"] = how.learning_rate * DECAYS[how.decay](
+            self.step / how.steps
+        )
         self.adam.step()
         if self.averages:
             with torch.no_grad():
