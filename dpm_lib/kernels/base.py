@@ -283,7 +283,7 @@ class Kernel(nn.Module, ABC):
             ValueError: they were changed.
         """
         for name, (table, seen, copy) in self._made.items():
-            now = self.get_buffer(name)
+            now: Tensor = getattr(self, name)
             if values or now is not table or _version(now) != seen:
                 if not torch.equal(now.to(copy), copy):
                     raise ValueError(
