@@ -1,4 +1,4 @@
-# make book | test | mutants | slips | lint | site | clean.  PYTHON chooses the interpreter of the virtual environment.
+# make book | test | mutants | slips | bench | lint | site | clean.  PYTHON chooses the interpreter of the virtual environment.
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 READY := .venv/.ready
@@ -7,7 +7,7 @@ SITE := $(CURDIR)/_build/html/index.html
 export PATH := $(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: book test mutants slips lint site check-site setup clean
+.PHONY: book test mutants slips bench lint site check-site setup clean
 
 book: setup
 	jupyter-book build book
@@ -25,6 +25,10 @@ mutants: setup
 # How many damages of each derivation, made by machine, its proof has refused.
 slips: setup
 	dpm slips
+
+# Time against bare PyTorch and other libraries, in turns: results/benchmarks.
+bench: setup
+	for script in training sampling whole_bound noising; do python benchmarks/$$script.py; done
 
 lint: setup
 	.ci/lint

@@ -28,7 +28,7 @@ PATIENCE = 150
 
 BROKEN = 99
 
-NUMERIC = "kernels third_kernel bounds chains draws exact model learning bad_calls"
+NUMERIC = "kernels third_kernel bounds chains draws exact model training learning bad_calls"
 TESTS = {
     "doors": "bad_calls model",
     "schedules": f"schedules {NUMERIC}",
@@ -38,9 +38,12 @@ TESTS = {
     "likelihood": f"chains model {NUMERIC}",
     "bounds": f"bounds {NUMERIC}",
     "exact": f"exact {NUMERIC}",
-    "learning/networks": "learning model third_kernel bounds bad_calls",
-    "learning/training": "learning model third_kernel bad_calls",
-    "learning/evaluation": "learning model storage third_kernel bad_calls cli",
+    "learning/networks": "learning model checkpoints third_kernel bounds bad_calls",
+    "learning/objectives": "training bad_calls",
+    "learning/training": "training learning model runs third_kernel bad_calls",
+    "learning/checkpoints": "checkpoints runs bad_calls",
+    "learning/runs": "runs",
+    "learning/evaluation": "learning checkpoints model storage third_kernel bad_calls cli",
     "evidence": "evidence provenance storage usage passports cache cli layout row bad_calls",
     "symbolic": "refusals symbolic rules printing row",
 }

@@ -184,7 +184,8 @@ TABLE = [
     ("dpm.draw(Categorical(logits=NAN * x, validate_args=False), g)",
      "probabilities of the distribution"),
     # networks and training
-    *(row for net, size in (("MLPNetwork", "hidden"), ("RBFNetwork", "units")) for row in [
+    *(row for net, size in (("MLPNetwork", "hidden"), ("RBFNetwork", "units"),
+                            ("StepwiseNetwork", "hidden")) for row in [
         *rows("kernel", f"dpm.{net}(•, (2,), generator=g)", *NO_KERNEL),
         *rows("event_shape", f"dpm.{net}(k, •, generator=g)", "3", "None"),
         *rows("each side of event_shape", f"dpm.{net}(k, •, generator=g)", "(0,)", "(1.5,)"),

@@ -116,6 +116,18 @@ def test_initial_layers_keep_the_scale(generator):
     assert (network.bias == 0).all()
 
 
+def test_sigmoid_units_start_in_the_middle_of_their_range(generator):
+    """On states of the prior every layer's units have mean about 1/2 and are not all the same."""
+    kernel = dpm.BinomialKernel(dpm.schedules.erase_evenly(5), 0.2)
+    network = dpm.StepwiseNetwork(kernel, (20,), generator=generator).requires_grad_(False)
+    h = dpm.draw(kernel.prior((4000, 20)), generator)
+    for weight, bias in zip(network.weights, network.biases, strict=True):
+        h = torch.sigmoid(h @ weight + bias)
+        assert h.mean().item() == pytest.approx(0.5, abs=0.05)
+        assert (h.mean(0) - 0.5).abs().max() < 0.2
+        assert h.std(0).min() > 0.1
+
+
 def displacements(model, **options):
     """How far each update of a training moves the parameters, and its gradient's norm."""
     before = torch.nn.utils.parameters_to_vector(model.parameters()).detach().clone()

@@ -3,6 +3,8 @@ r""":math:`z = W_t h + b_t`: a readout of its own for each step of the chain."""
 import torch
 from torch import Tensor
 
+from dpm_lib.reverse import once
+
 __all__ = ["read_out"]
 
 
@@ -22,10 +24,9 @@ def read_out(h: Tensor, weight: Tensor, bias: Tensor, t: Tensor) -> Tensor:
     >>> read_out(h, weight, bias, torch.tensor([2, 1, 2])).flatten()
     tensor([2., 1., 2.])
     """
-    steps, counts = t.unique_consecutive(return_counts=True)
-    if len(steps) < len(t) and (counts == counts[0]).all():
-        groups = h.view(len(steps), -1, h.shape[1])
-    else:
-        steps, groups = t, h[:, None]
-    row = steps - 1
+    steps = once(t)
+    if len(steps) == len(t):
+        steps, counts = t.unique_consecutive(return_counts=True)
+        steps = steps if (counts == counts[0]).all() else t
+    groups, row = h.view(len(steps), -1, h.shape[1]), steps - 1
     return torch.baddbmm(bias[row][:, None], groups, weight[row]).flatten(0, 1)

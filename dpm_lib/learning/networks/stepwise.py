@@ -21,7 +21,9 @@ class StepwiseNetwork(nn.Module):
 
     .. math:: h_0 = x^{(t)}, \qquad h_l = \sigma(A_l h_{l-1} + a_l), \qquad z = W_t h + b_t
 
-    Readouts start at 0, so that the untrained network is the identity model.
+    Readouts start at 0, so that the untrained network is the identity model.  A sigmoid has slope
+    1/4 at most: weights start with four times the usual width, and biases so that units are in the
+    middle of their range on average.
 
     Args:
         kernel: kernel that is reversed; its head makes a law of the outputs z.
@@ -55,8 +57,14 @@ class StepwiseNetwork(nn.Module):
         d = self.event_shape.numel()
         like = torch.empty(0, dtype=kernel.dtype, device=kernel.beta.device)
         sizes = [d, *[hidden] * layers]
-        self.weights = nn.ParameterList(initial(a, b, like, generator) for a, b in pairwise(sizes))
-        self.biases = nn.ParameterList(like.new_zeros(b) for b in sizes[1:])
+        self.weights = nn.ParameterList(
+            4 * initial(a, b, like, generator).detach() for a, b in pairwise(sizes)
+        )
+        mean = kernel.prior((1, *self.event_shape)).mean.flatten()
+        means = [mean, *(like.new_full((hidden,), 0.5) for _ in sizes[2:])]
+        self.biases = nn.ParameterList(
+            -m @ weight.detach() for m, weight in zip(means, self.weights, strict=True)
+        )
         self.readout = nn.Parameter(like.new_zeros(kernel.T, hidden, kernel.outputs * d))
         self.bias = nn.Parameter(like.new_zeros(kernel.T, kernel.outputs * d))
 
