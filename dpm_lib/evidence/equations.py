@@ -106,6 +106,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "steps": ("bounds",),
     "closed_forms": ("bounds", "kernels", "exact"),
     "swiss_roll": TRAINING,
+    "heartbeat": TRAINING,
     "digits": TRAINING,
     "ledger": EVIDENCE,
 }

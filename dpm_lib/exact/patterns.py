@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Independent, MixtureSameFamily
 
 from dpm_lib import doors
-from dpm_lib.exact.law import Law, chunked_log_prob, mix
+from dpm_lib.exact.law import Law, mix
 from dpm_lib.kernels import Kernel, Steps, independent
 from dpm_lib.reverse import ClosedForm
 
@@ -115,8 +115,9 @@ class PatternLaw(Law):
             )
         number = torch.arange(2**d, device=self.patterns.device)
         states = (number[:, None] >> torch.arange(d, device=number.device)) & 1
-        law = self.marginal(kernel, t)
-        log_q = chunked_log_prob(law, states.to(self.patterns.dtype), len(self.weights))
+        rate = kernel.marginal(self.patterns, t).base_dist.probs
+        each = states.to(rate.dtype) @ rate.logit().T + torch.log1p(-rate).sum(1)
+        log_q = torch.logsumexp(self.weights.log() + each, 1)
         return -(log_q.exp() * log_q).sum()
 
 
