@@ -34,6 +34,7 @@ TESTS = {
     "schedules": f"schedules {NUMERIC}",
     "kernels": f"{NUMERIC} schedules",
     "forward": f"chains bounds {NUMERIC}",
+    "protocol": f"bad_calls model {NUMERIC}",
     "reverse": f"chains model bounds {NUMERIC}",
     "likelihood": f"chains model {NUMERIC}",
     "bounds": f"bounds {NUMERIC}",

@@ -30,7 +30,8 @@ from .likelihood import (
     mean_and_error,
     null_log_likelihood,
 )
-from .reverse import ClosedForm, ReverseProcess, identity_network, once
+from .protocol import ClosedForm, identity_network, once
+from .reverse import ReverseProcess
 
 __all__ = [
     "BinomialKernel", "Bound", "ClosedForm", "Estimate", "GaussianKernel", "GaussianLaw", "Kernel",

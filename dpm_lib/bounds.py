@@ -17,7 +17,8 @@ from torch.distributions import Distribution, MixtureSameFamily, kl_divergence
 from dpm_lib import doors
 from dpm_lib.kernels import Kernel, draw
 from dpm_lib.likelihood import Estimate, bits, draw_log_weights, mean_and_error
-from dpm_lib.reverse import ReverseProcess, check_result
+from dpm_lib.protocol import check_result
+from dpm_lib.reverse import ReverseProcess
 
 __all__ = [
     "Bound", "bound", "correction", "divergence", "edge_term", "prior_term", "sampled_bound",

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from dpm_lib import doors, forward
 from dpm_lib.kernels import Kernel
-from dpm_lib.reverse import ReverseProcess, check_result, measuring
+from dpm_lib.protocol import check_result, measuring
+from dpm_lib.reverse import ReverseProcess
 
 __all__ = [
     "Estimate", "LogLikelihood", "bits", "draw_log_weights", "log_likelihood",

@@ -12,8 +12,8 @@ import dpm_lib
 
 ROOT = Path(dpm_lib.__file__).parent
 ORDER = (
-    "doors", "schedules", "kernels", "forward", "reverse", "likelihood", "bounds", "exact",
-    "symbolic", "evidence", "learning.networks", "learning.data", "learning.objectives",
+    "doors", "schedules", "kernels", "forward", "protocol", "reverse", "likelihood", "bounds",
+    "exact", "symbolic", "evidence", "learning.networks", "learning.data", "learning.objectives",
     "learning.training", "learning.evaluation", "learning.checkpoints", "learning.recipes",
     "learning.runs", "learning.experiments", "plots", "cli", "__main__",
 )  # fmt: skip

@@ -99,7 +99,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "notation": ("evidence.notation",),
     "kernels": ("kernels", "schedules"),
     "forward": ("forward",),
-    "reverse": ("reverse", "exact"),
+    "reverse": ("protocol", "reverse", "exact"),
     "likelihood": ("likelihood",),
     "bound": ("bounds",),
     "prior_term": ("bounds",),

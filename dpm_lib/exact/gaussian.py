@@ -8,7 +8,7 @@ from dpm_lib import doors
 from dpm_lib.exact.law import Law
 from dpm_lib.kernels import Kernel, Steps, independent
 from dpm_lib.kernels.gaussian import root
-from dpm_lib.reverse import ClosedForm
+from dpm_lib.protocol import ClosedForm
 
 __all__ = ["GaussianLaw"]
 

@@ -8,7 +8,7 @@ from torch.distributions import Categorical, Distribution, Independent, MixtureS
 
 from dpm_lib import doors
 from dpm_lib.kernels import Kernel
-from dpm_lib.reverse import ClosedForm, check_event
+from dpm_lib.protocol import ClosedForm, check_event
 
 __all__ = ["Law"]
 

@@ -9,7 +9,7 @@ from dpm_lib.exact.gaussian import normal, reversed_step
 from dpm_lib.exact.law import Law, chunked_log_prob, mix
 from dpm_lib.kernels import Kernel, Steps
 from dpm_lib.kernels.gaussian import root
-from dpm_lib.reverse import ClosedForm
+from dpm_lib.protocol import ClosedForm
 
 __all__ = ["MixtureLaw"]
 

@@ -7,7 +7,7 @@ from torch.distributions import Bernoulli, Independent, MixtureSameFamily
 from dpm_lib import doors
 from dpm_lib.exact.law import Law, mix
 from dpm_lib.kernels import Kernel, Steps, independent
-from dpm_lib.reverse import ClosedForm
+from dpm_lib.protocol import ClosedForm
 
 __all__ = ["PatternLaw"]
 

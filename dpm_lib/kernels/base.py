@@ -12,16 +12,16 @@ every step, check nothing: what they do in few operations stands before them as 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Distribution, Independent, MixtureSameFamily, kl_divergence
 
 from dpm_lib import doors, schedules
 from dpm_lib.kernels.draws import draw
 from dpm_lib.kernels.laws import independent
+from dpm_lib.kernels.tables import Tables
 
 __all__ = ["Kernel", "Steps"]
 
@@ -29,7 +29,7 @@ Steps = int | Tensor
 """A step t: an int, or an int64 or int32 tensor ``(B,)`` with one step for each row."""
 
 
-class Kernel(nn.Module, ABC):
+class Kernel(Tables, ABC):
     r"""A diffusion kernel with its rates, which are its state: saved with it, moved with it.
 
     A kernel cannot be given other rates: loading a ``state_dict`` of other rates is refused, and so
@@ -45,7 +45,6 @@ class Kernel(nn.Module, ABC):
         T: number of steps.
         alpha_bar: signal kept :math:`\bar\alpha_0 \dots \bar\alpha_T`, ``(T + 1,)``, float64.
         beta_bar: noise :math:`\bar\beta_t = 1 - \bar\alpha_t`, ``(T + 1,)``, float64.
-        dtype: of states where none is given, float32 or float64: at first, that of the rates.
 
     Raises:
         TypeError: beta is no tensor.
@@ -63,23 +62,11 @@ class Kernel(nn.Module, ABC):
     beta_bar: Tensor
 
     def __init__(self, beta: Tensor) -> None:
-        super().__init__()
-        self.dtype = schedules.check_rates(beta).dtype
+        super().__init__(schedules.check_rates(beta).dtype, beta.device)
         self.T = len(beta)
-        self._made: dict[str, tuple[Tensor, int, Tensor]] = {}
-        self._cast: dict[Any, Any] = {}
-        self.table("beta", _wide(beta).clone(), saved=True)
+        self.table("beta", beta, saved=True)
         self.table("alpha_bar", schedules.signal(self.beta))
         self.table("beta_bar", schedules.noise(self.beta))
-
-    def table(self, name: str, values: Tensor, saved: bool = False) -> None:
-        """Keep numbers that stay as they are: moved with the kernel, saved if others follow."""
-        self.register_buffer(name, values, persistent=saved)
-        self._watch(name)
-
-    def _watch(self, name: str) -> None:
-        table = self.get_buffer(name)
-        self._made[name] = table, _version(table), table.detach().clone()
 
     def matches(self, other: "Kernel") -> bool:
         """Whether the other kernel is of this kind and has the same rates."""
@@ -162,7 +149,7 @@ class Kernel(nn.Module, ABC):
             ValueError: wrong shape, dtype, device, or a value that is not finite.
         """
         self._check_state(x0, name)
-        self.check_rates(values=True)
+        self.check_tables(values=True)
         if not len(x0):
             raise ValueError(f"{name} must have at least one row, got shape {tuple(x0.shape)}")
         return doors.all_finite(name, x0)
@@ -273,27 +260,8 @@ class Kernel(nn.Module, ABC):
         """The same in words."""
         return " or ".join(map(str, self.numbers))
 
-    def check_rates(self, values: bool = False) -> None:
-        """Refuse a kernel whose tables were changed after it was made.
-
-        Torch counts the changes of a tensor; it does not those through ``.data`` or numpy, so where
-        data enter and where a kernel is saved the values are compared.
-
-        Raises:
-            ValueError: they were changed.
-        """
-        for name, (table, seen, copy) in self._made.items():
-            now: Tensor = getattr(self, name)
-            if values or now is not table or _version(now) != seen:
-                if not torch.equal(now.to(copy), copy):
-                    raise ValueError(
-                        f"{name} must stay as it was when the kernel was made, it was changed: "
-                        "make a new kernel, and a new network, for other rates"
-                    )
-                self._made[name] = now, _version(now), copy
-
     def _check_state(self, x: Tensor, name: str) -> None:
-        self.check_rates()
+        self.check_tables()
         if not isinstance(x, Tensor):
             raise TypeError(f"{name} must be a tensor (B, *event), got {doors.name_of(x)}")
         if x.dtype not in doors.STATE_DTYPES:
@@ -340,60 +308,3 @@ class Kernel(nn.Module, ABC):
     ) -> Tensor:
         """A draw of :meth:`head`, ``(B, *event)``; t = 2 … T."""
         return draw(self.head(xt, t, *outputs), generator)
-
-    def numbers_of(self, name: str, t: int) -> list[Any]:
-        """Row t of a table, as numbers."""
-        if name not in self._cast:
-            self._cast[name] = self.get_buffer(name).tolist()
-        return self._cast[name][t]
-
-    def narrowed(self, name: str, dtype: torch.dtype) -> Tensor:
-        """A table in the dtype of states, cast once."""
-        if (name, dtype) not in self._cast:
-            self._cast[name, dtype] = self.get_buffer(name).to(dtype)
-        return self._cast[name, dtype]
-
-    def rows_of(self, name: str, t: Tensor, x: Tensor) -> tuple[Tensor, ...]:
-        """Columns of a table at the steps t, each shaped to multiply the states x."""
-        rows = self.narrowed(name, x.dtype)[t]
-        return rows.view(len(x), -1, *[1] * (x.ndim - 1)).unbind(1)
-
-    def _apply(self, move: Callable[[Tensor], Tensor], recurse: bool = True) -> "Kernel":
-        """Follow ``to`` and its like to another device; of the dtype, only that of new states."""
-        like = move(torch.empty(0, dtype=self.dtype, device=self.beta.device))
-        self.dtype = like.dtype if like.dtype in doors.STATE_DTYPES else torch.float32
-        self.check_rates()
-        super()._apply(lambda table: _wide(table.to(like.device)), recurse)
-        for name in self._made:
-            self._watch(name)
-        self._cast.clear()
-        return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        self.check_rates(values=True)
-        return self.__dict__
-
-    def _save_to_state_dict(self, *where: Any) -> None:
-        self.check_rates(values=True)
-        super()._save_to_state_dict(*where)
-
-    def _load_from_state_dict(self, state: dict[str, Tensor], prefix: str, *rest: Any) -> None:
-        """Refuse a state of other rates, and have nothing to load from one of the same."""
-        for name, mine in self.state_dict().items():
-            theirs = state.get(prefix + name)
-            if theirs is None or not torch.equal(theirs.to(mine), mine):
-                came = "nothing" if theirs is None else f"{len(theirs.flatten())} others"
-                raise ValueError(
-                    f"state_dict must hold the rates of this kernel as {prefix + name}, got {came}:"
-                    " make the kernel with the rates that the network was trained with"
-                )
-
-
-def _version(x: Tensor) -> int:
-    """How often a tensor was changed in place; of an inference tensor nobody counts."""
-    return 0 if x.is_inference() else x._version
-
-
-def _wide(x: Tensor) -> Tensor:
-    """In float64, or in float32 where the device has nothing better."""
-    return x.to(torch.float32 if x.device.type == "mps" else torch.float64)

@@ -63,7 +63,7 @@ class BinomialKernel(Kernel):
 
         Source: :eq:`stationarity`, :eq:`reverse-prior`, paper eqs. 1 and 4.
         """
-        self.check_rates()
+        self.check_tables()
         return _bits(self.rate.to(dtype or self.dtype).expand(doors.event("shape", shape)))
 
     def step(self, x_prev: Tensor, t: Steps) -> Independent:

@@ -73,7 +73,7 @@ class GaussianKernel(Kernel):
 
         Source: :eq:`stationarity`, :eq:`reverse-prior`, paper eqs. 1 and 4.
         """
-        self.check_rates()
+        self.check_tables()
         mean = self.beta.new_zeros(doors.event("shape", shape), dtype=dtype or self.dtype)
         return _normal(mean, mean.new_ones(()))
 

@@ -19,7 +19,8 @@ from dpm_lib.evidence.provenance import library_version
 from dpm_lib.evidence.storage import RESULTS, locked, replace_file
 from dpm_lib.learning.data.scaling import Scaler
 from dpm_lib.likelihood import bits, mean_and_error, null_log_likelihood
-from dpm_lib.reverse import ReverseProcess, measuring
+from dpm_lib.protocol import measuring
+from dpm_lib.reverse import ReverseProcess
 
 __all__ = ["evaluate", "record", "record_file", "recorded"]
 

@@ -23,7 +23,8 @@ from dpm_lib.evidence.storage import locked, replace_file
 from dpm_lib.learning.checkpoints import Checkpoint, read, save
 from dpm_lib.learning.recipes import Made
 from dpm_lib.learning.training import Trainer
-from dpm_lib.reverse import ReverseProcess, measuring
+from dpm_lib.protocol import measuring
+from dpm_lib.reverse import ReverseProcess
 
 __all__ = ["BEST", "LAST", "METRICS", "PREVIOUS", "Interrupted", "restored", "score", "train"]
 

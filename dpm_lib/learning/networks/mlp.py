@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dpm_lib import doors
 from dpm_lib.kernels import Kernel
-from dpm_lib.reverse import once
+from dpm_lib.protocol import once
 
 __all__ = ["MLPNetwork", "initial", "temporal_bumps"]
 

@@ -3,7 +3,7 @@ r""":math:`z = W_t h + b_t`: a readout of its own for each step of the chain."""
 import torch
 from torch import Tensor
 
-from dpm_lib.reverse import once
+from dpm_lib.protocol import once
 
 __all__ = ["read_out"]
 
