@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch.distributions import Normal
 
 import dpm_lib as dpm
 from dpm_lib.kernels import independent
-from dpm_lib.learning import experiments, recipes
+from dpm_lib.learning import experiments, recipes, runs
 from dpm_lib.learning.evaluation import record, recorded
 from dpm_lib.learning.networks import temporal_bumps
 
@@ -319,6 +320,25 @@ def test_recipes_run_and_are_recorded(tmp_path):
     run = experiments.run("digits", seed=0, steps=1)
     assert run["n"] == 297
     assert run["K_train"] == pytest.approx(run["K"], rel=0.1)
+
+
+def test_a_recipe_is_not_measured_with_the_noise_of_its_data(monkeypatch):
+    """The best model of all comes out at the optimum, to the noise, whatever the seed."""
+    law = dpm.GaussianLaw(torch.zeros(2), torch.tensor([0.1, 1.9]))
+
+    def gaussian_data(device, dtype, generator):
+        return recipes.Data(law.sample, law.sample(20_000, generator))
+
+    recipe = replace(recipes.RECIPES["swiss-roll"], data=gaussian_data)
+    monkeypatch.setitem(recipes.RECIPES, "gaussian", recipe)
+    for seed in range(3):
+        made = recipes.make("gaussian", seed=seed, steps=1)
+        kernel = made.model.kernel
+        found = experiments.measured(made, dpm.ReverseProcess(kernel, law.reversal(kernel)))
+        best = dpm.bits(law.optimum(kernel)).item()
+        assert found["K"] == pytest.approx(best, abs=4 * found["standard_error"])
+        score = runs.score(made, dpm.ReverseProcess(kernel, law.reversal(kernel)))
+        assert score == pytest.approx(law.optimum(kernel).item(), abs=0.15)
 
 
 @pytest.mark.parametrize("name", ["swiss_roll", "digits"])

@@ -9,8 +9,6 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import torch
-
 from dpm_lib import doors
 from dpm_lib.bounds import second_moment
 from dpm_lib.evidence.provenance import library_version
@@ -35,7 +33,7 @@ def measured(made: recipes.Made, model: ReverseProcess) -> dict[str, Any]:
     It is that of :func:`dpm_lib.evaluate`, with ``recipe``, its ``settings``, ``second_moment`` of
     the held-out data, and ``K_train`` on data that it has seen, if there are any.
     """
-    g = torch.Generator(made.generator.device).manual_seed(made.notes["seed"])
+    g = made.fresh()
     result = {"recipe": made.notes["recipe"]} | evaluate(model, made.data.held_out, generator=g)
     if made.data.seen is not None:
         result["K_train"] = evaluate(model, made.data.seen, generator=g)["K"]

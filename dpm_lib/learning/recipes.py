@@ -26,6 +26,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+MEASURED = 10**9
+"""Added to the seed of a run where it is measured; torch takes seeds of 32 bits on the CPU."""
+
+
 @dataclass(frozen=True)
 class Data:
     """What a recipe trains on and is measured on.
@@ -140,6 +144,14 @@ class Made:
     data: Data
     model: ReverseProcess
     generator: torch.Generator = field(repr=False)
+
+    def fresh(self) -> torch.Generator:
+        """A source of noise to measure with, the same each time: another seed than that of data.
+
+        With the seed of the run the noise would be that of which held-out data were made, and K
+        would come out above its optimum.
+        """
+        return torch.Generator(self.generator.device).manual_seed(MEASURED + self.notes["seed"])
 
 
 def make(

@@ -132,9 +132,9 @@ def _trainer(made: Made, folder: Path, resume: bool) -> Trainer:
 
 def score(made: Made, model: ReverseProcess) -> float:
     """Estimate of K on held-out examples, the same examples and noise each time, nats."""
-    g = torch.Generator(made.generator.device).manual_seed(made.notes["seed"])
+    x0 = made.data.held_out[:SCORED]
     with torch.no_grad(), measuring(model):
-        return sampled_bound(model, made.data.held_out[:SCORED], generator=g).mean().item()
+        return sampled_bound(model, x0, generator=made.fresh()).mean().item()
 
 
 def _updated(trainer: Trainer, folder: Path) -> float:
