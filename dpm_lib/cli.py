@@ -217,6 +217,7 @@ def _shown(bar: "tqdm[Any]") -> Callable[[int, float], None]:
     mean: list[float] = []
 
     def report(step: int, K: float) -> None:
+        """Note one update."""
         mean[:] = [0.98 * mean[0] + 0.02 * K if mean else K]
         bar.update(step - bar.n)
         bar.set_postfix_str(f"K = {mean[0] / math.log(2):.3f} bits", refresh=False)

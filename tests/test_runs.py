@@ -182,19 +182,25 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
     assert_same(tmp_path / "torn", tmp_path / "whole")
 
 
-def test_nan_names_the_step_and_the_last_good_checkpoint(tmp_path):
-    """Nothing is saved over what was good."""
+@pytest.mark.parametrize(("seconds", "words", "last"), [
+    (0, r"finite parameters, it has others after step 30 of .*last.safetensors", 29),
+    (1e9, r"finite K, it is nan at step 31 of the training \(t = .*nothing was saved", None),
+])  # fmt: skip
+def test_nan_names_the_step_and_the_last_good_checkpoint(seconds, words, last, tmp_path):
+    """It is not saved over what was good, nor where averages hide it."""
     broken = made()
 
     def poison(step, K):
         if step == 30:
             next(broken.model.parameters()).data.fill_(float("nan"))
 
-    words = r"finite K, it is nan at step 31 of the training \(t = .*last.safetensors"
     with pytest.raises(ValueError, match=words):
-        runs.train(broken, tmp_path, report=poison, seconds=0)
-    assert contents(tmp_path)[1]["step"] == 30
-    assert all(p.isfinite().all() for p in dpm.load(tmp_path / runs.PREVIOUS).parameters())
+        runs.train(broken, tmp_path, report=poison, seconds=seconds)
+    assert (tmp_path / runs.LAST).exists() == (last is not None)
+    if last:
+        tensors, notes = contents(tmp_path)
+        assert notes["step"] == last
+        assert all(value.isfinite().all() for value in tensors.values())
 
 
 def test_too_little_memory_says_what_to_lower(tmp_path):

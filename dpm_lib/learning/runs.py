@@ -141,15 +141,18 @@ def _updated(trainer: Trainer, folder: Path) -> float:
     try:
         return trainer.update()
     except ValueError as error:
-        good = folder / LAST
-        where = f"the last good checkpoint is {good}" if good.exists() else "nothing was saved yet"
-        raise ValueError(f"{error}; {where}") from None
+        raise ValueError(f"{error}; {_last_good(folder)}") from None
     except (RuntimeError, MemoryError) as error:
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or "memory" in str(error):
             raise MemoryError(
                 f"batch must be lower for this device, now {trainer.settings.batch}: {error}"
             ) from None
         raise
+
+
+def _last_good(folder: Path) -> str:
+    good = folder / LAST
+    return f"the last good checkpoint is {good}" if good.exists() else "nothing was saved yet"
 
 
 def _checkpoint(
@@ -160,8 +163,19 @@ def _checkpoint(
     best: float,
     begin: float,
 ) -> float:
-    """Save the training, and note how far it has come; return the highest score so far."""
+    """Save the training, and note how far it has come; return the highest score so far.
+
+    Raises:
+        ValueError: a number that the next update depends on is NaN or infinite: it is not saved.
+    """
     state = trainer.state()
+    values = [*state.values(), *(p.detach() for p in trainer.parameters)]
+    if not all(v.isfinite().all() for v in values):
+        raise ValueError(
+            f"network must have finite parameters, it has others after step {trainer.step} of the "
+            f"training: lower learning_rate, now {trainer.settings.learning_rate} at first; "
+            f"{_last_good(folder)}"
+        )
     with trainer.finished() as model:
         now = score(made, model)
         line = {
@@ -213,6 +227,7 @@ def _asked_to_stop() -> Iterator[threading.Event]:
     event = threading.Event()
 
     def ask(*_: Any) -> None:
+        """Set the event; raise if it is set."""
         if event.is_set():
             raise KeyboardInterrupt
         event.set()
