@@ -7,7 +7,7 @@ r""":math:`K \le L`, the lower bound of the log likelihood that is maximised, an
 All in nats per example, so an average over data is an average over the batch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -232,16 +232,28 @@ def divergence(q: Distribution, p: Distribution, generator: torch.Generator) -> 
         ) from None
 
 
-def divergences(model: ReverseProcess, x0: Tensor, t: Tensor, generator: torch.Generator) -> Tensor:
+def divergences(
+    model: ReverseProcess,
+    x0: Tensor,
+    t: Tensor,
+    generator: torch.Generator,
+    mine: Callable[[Tensor], Tensor] = lambda rows: rows,
+) -> Tensor:
     """Divergence of steps t = 2 … T, one for each row, at one draw of the state, ``(B,)``, nats.
 
-    Behind a door: what came is right already.
+    Noise is drawn for all rows, and the divergence computed of those that ``mine`` picks.  Behind
+    a door: what came is right already.
     """
-    xt = model.kernel.noised(x0, t, generator)
-    answer = model.ask(xt, t)
+    kernel = model.kernel
+    xt = kernel.noised(x0, t, generator)
+    own = (mine(x0), mine(xt), mine(t))
+    answer = model.ask(*own[1:])
+    if isinstance(answer, MixtureSameFamily):
+        x = mine(draw(kernel.posterior(x0, xt, t), generator))
+        return kernel.posterior(*own).log_prob(x) - answer.log_prob(x)
     if isinstance(answer, Distribution):
-        return divergence(model.kernel.posterior(x0, xt, t), answer, generator)
-    return model.kernel.divergence(x0, xt, t, answer)
+        return divergence(kernel.posterior(*own), answer, generator)
+    return kernel.divergence(*own, answer)
 
 
 def _every_divergence(

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from dpm_lib import doors
 from dpm_lib.evidence import ledger
 from dpm_lib.evidence.row import in_words
-from dpm_lib.learning import checkpoints, evaluation, experiments, recipes, runs
+from dpm_lib.learning import checkpoints, evaluation, experiments, parallel, recipes, runs
 
 __all__ = ["app"]
 
@@ -97,23 +97,24 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
 ) -> None:
-    """Train a recipe in a folder that nothing can lose; Ctrl-C saves and stops."""
+    """Train a recipe in a folder that nothing can lose; Ctrl-C saves and stops.
+
+    On several processes: torchrun --nproc-per-node N -m dpm_lib train RECIPE.
+    """
+    folder = out or Path("runs") / recipe
     with _messages():
-        precision = doors.one_of("dtype", dtype, DTYPES)
-        made = recipes.make(
-            recipe, seed=seed, steps=steps, device=_device(device), dtype=precision,
-            autocast=dtype == "bfloat16",
-        )  # fmt: skip
-        folder = out or Path("runs") / recipe
-        with tqdm(total=made.settings.steps, desc=recipe, unit="step", delay=1) as bar:
-            try:
+        with parallel.joined(_device(device)) as where:
+            precision = doors.one_of("dtype", dtype, DTYPES)
+            made = recipes.make(
+                recipe, seed=seed, steps=steps, device=where, dtype=precision,
+                autocast=dtype == "bfloat16",
+            )  # fmt: skip
+            first, total = parallel.rank() == 0, made.settings.steps
+            with tqdm(total=total, desc=recipe, unit="step", delay=1, disable=not first) as bar:
                 model = runs.train(made, folder, resume=resume, report=_shown(bar))
-            except runs.Interrupted as stopped:
-                bar.close()
-                typer.echo(f"{stopped}: the same command with --resume goes on", err=True)
-                raise typer.Exit(130) from None
-        typer.echo(_result(experiments.measured(made, model)))
-    typer.echo(folder / runs.LAST)
+        if first:
+            typer.echo(_result(experiments.measured(made, model)))
+            typer.echo(folder / runs.LAST)
 
 
 @app.command()
@@ -237,9 +238,12 @@ def _result(found: dict[str, Any]) -> str:
 
 @contextmanager
 def _messages() -> Iterator[None]:
-    """Bad input and files that cannot be used end in one line and exit code 2."""
+    """Bad input and files that cannot be used end in one line and exit code 2; Ctrl-C in 130."""
     try:
         yield
+    except runs.Interrupted as stopped:
+        typer.echo(f"{stopped}: the same command with --resume goes on", err=True)
+        raise typer.Exit(130) from None
     except (ValueError, OSError, MemoryError) as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(2) from None

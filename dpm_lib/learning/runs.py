@@ -7,12 +7,13 @@ is whole at any moment.
 """
 
 import json
+import math
 import shutil
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import torch
 
 from dpm_lib.bounds import sampled_bound
 from dpm_lib.evidence.storage import locked, replace_file
+from dpm_lib.learning import parallel
 from dpm_lib.learning.checkpoints import Checkpoint, read, save
 from dpm_lib.learning.recipes import Made
 from dpm_lib.learning.training import Trainer
@@ -73,6 +75,8 @@ def train(
 ) -> ReverseProcess:
     """Train a recipe in a folder to the end, with a checkpoint every so many seconds.
 
+    Of several processes (:mod:`dpm_lib.learning.parallel`) all read the folder, the first writes.
+
     Args:
         made: by :func:`dpm_lib.learning.recipes.make`; where a run goes on, with the same
             arguments as then.
@@ -86,25 +90,29 @@ def train(
 
     Raises:
         Interrupted: Ctrl-C was pressed; a checkpoint has been saved.
+        ConnectionError: another process of the training has ended.
         ValueError: the folder is in use, holds a run and it is not to go on, or one of other
             settings; a checkpoint is damaged; or K is NaN or infinite, and the message names the
             last good checkpoint.
         MemoryError: a batch is too large for the device.
         OSError: a checkpoint cannot be written; those that were there are as they were.
     """
-    with _alone(folder), _asked_to_stop() as stop:
+    first = parallel.rank() == 0
+    with _alone(folder) if first else nullcontext(), _asked_to_stop() as stop:
         trainer = _trainer(made, folder, resume)
-        best = _cut(folder / METRICS, trainer.step)
+        best = _cut(folder / METRICS, trainer.step) if first else math.nan
         sums: list[float] = []
         begin = since = time.monotonic()
         while trainer.step < trainer.settings.steps:
             sums.append(_updated(trainer, folder))
             report(trainer.step, sums[-1])
-            ended = trainer.step == trainer.settings.steps or stop.is_set()
-            if ended or time.monotonic() - since >= seconds:
+            asked = parallel.either(stop.is_set())
+            ended = trainer.step == trainer.settings.steps or asked
+            if first and (ended or time.monotonic() - since >= seconds):
                 best = _checkpoint(trainer, folder, made, sums, best, begin)
                 sums, since = [], time.monotonic()
-            if stop.is_set() and trainer.step < trainer.settings.steps:
+            if asked and trainer.step < trainer.settings.steps:
+                parallel.either(asked)  # the others wait until the first has saved
                 raise Interrupted(f"stopped after step {trainer.step}, saved in {folder / LAST}")
     trainer.finish()
     return trainer.model
@@ -120,7 +128,8 @@ def _trainer(made: Made, folder: Path, resume: bool) -> Trainer:
             f"out must be a folder without a run, got {str(folder)!r}: give --resume to go on"
         )
     wanted = json.loads(json.dumps(made.notes))
-    if odd := sorted(key for key, value in wanted.items() if before.notes.get(key) != value):
+    odd = sorted(key for key, value in wanted.items() if before.notes.get(key) != value)
+    if odd and parallel.rank() == 0:  # the others have another device
         raise ValueError(
             f"out must hold a run of these settings, it differs in {', '.join(odd)}: "
             f"{[before.notes.get(key) for key in odd]} there, {[wanted[key] for key in odd]} here"

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from dpm_lib import doors
 from dpm_lib.bounds import ceiling, divergences
+from dpm_lib.learning import parallel
 from dpm_lib.learning.objectives import OBJECTIVES
 from dpm_lib.reverse import ReverseProcess
 
@@ -44,7 +45,7 @@ class Settings:
 
     Attributes:
         steps: number of updates.
-        batch: examples in a batch.
+        batch: examples in a batch, of all processes together.
         learning_rate: of the first update.
         decay: "cosine", to 0, or "constant".
         clip: largest norm of the gradient of K per dimension.
@@ -87,6 +88,9 @@ class Settings:
 class Trainer:
     """A training: the model, its optimiser, its source of noise, and how far they have come.
 
+    In a process group of torch it is one training by all processes, each of which makes the same
+    Trainer: see :mod:`dpm_lib.learning.parallel`.
+
     Args:
         model: the reverse process; its parameters are changed.
         x0: data, ``(N, *event)``, as a tensor or an array; a DataLoader of such; or a function
@@ -100,7 +104,8 @@ class Trainer:
     Raises:
         TypeError: no model, data, settings or generator where one is expected.
         ValueError: data do not fit the kernel (NaN, not 0/1, second moment not 1), the model has
-            no parameters or no step to learn, or the objective is none of its kernel.
+            no parameters or no step to learn, the objective is none of its kernel, or processes
+            differ in what they were given or cannot share a batch evenly.
 
     Source: :eq:`optimal-reversal`, paper eq. 15.
     """
@@ -117,11 +122,20 @@ class Trainer:
             raise ValueError("model must have parameters to train, got none")
         if kernel.T == 1:
             raise ValueError("model must have a step to learn, got a kernel with T = 1")
+        if settings.batch % parallel.world():
+            raise ValueError(
+                f"batch must be a multiple of the number of processes, {parallel.world()}, got "
+                f"{settings.batch}"
+            )
         self.objective = OBJECTIVES[settings.objective]
         self.weights = self.objective.weights(kernel)
         model.train()
         self.source, seen = _source(model, x0, generator)
         kernel.check_moments(model.check_data(seen))
+        if not parallel.same(*self.parameters, seen[:LOOKED_AT], generator.get_state()):
+            raise ValueError(
+                "model, x0 and generator must be the same in all processes, got others in some"
+            )
         self.ceiling = ceiling(kernel, seen).mean().item()
         self.adam = torch.optim.Adam(self.parameters, lr=settings.learning_rate, fused=True)
         self.averages = [p.detach().clone() for p in self.parameters] if settings.average else []
@@ -145,23 +159,26 @@ class Trainer:
         examples = self.source(how.batch, self.generator)
         x0, t = self.objective.rows(examples, model.kernel.T, self.generator)
         with self.precision():
-            each = divergences(model, x0, t, self.generator)
+            each = divergences(model, x0, t, self.generator, parallel.mine)
+        t = parallel.mine(t)
         scale = (model.kernel.T - 1) / d
         excess = each.mean() * scale
         loss = excess if self.weights is None else (self.weights[t] * each).mean() * scale
         for p in self.parameters:
-            p.grad = None
+            p.grad = None if parallel.world() == 1 else torch.zeros_like(p)
         loss.backward()
         slopes = [p.grad for p in self.parameters if p.grad is not None]
+        excess = excess.detach()
+        parallel.average([*slopes, excess])
         norm = torch.nn.utils.get_total_norm(slopes)
-        found, length = torch.stack([excess.detach(), norm.to(excess.dtype)]).tolist()
+        found, length = torch.stack([excess, norm.to(excess.dtype)]).tolist()
         K = self.ceiling - d * found
         if not (math.isfinite(K) and math.isfinite(length)):
             what = f"it is {K}" if not math.isfinite(K) else f"its gradient is {length}"
             raise ValueError(
                 f"network must return laws that lead to a finite K, {what} at step {self.step + 1} "
-                f"of the training (t = {_where(each, t)}): lower learning_rate, now "
-                f"{how.learning_rate} at first"
+                f"of the training (t = {_where(each, t, model.kernel.T)}): lower learning_rate, "
+                f"now {how.learning_rate} at first"
             )
         if length > how.clip:
             torch._foreach_mul_(slopes, how.clip / length)
@@ -346,7 +363,9 @@ class _Loaded:
         return examples.to(self.device, self.dtype)
 
 
-def _where(each: Tensor, t: Tensor) -> str:
-    """The steps at which a divergence is not finite, a few of them."""
-    bad = t[~each.isfinite()].unique().tolist()
+def _where(each: Tensor, t: Tensor, T: int) -> str:
+    """The steps at which a divergence is not finite in any process, a few of them."""
+    counts = t[~each.isfinite()].bincount(minlength=T + 1).to(each.dtype)
+    parallel.average([counts])
+    bad = counts.nonzero().flatten().tolist()
     return ", ".join(map(str, bad[:5])) + (" …" if len(bad) > 5 else "")
