@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ class Together:
         os.environ |= {
             "RANK": str(number), "LOCAL_RANK": str(number), "WORLD_SIZE": str(W),
             "MASTER_ADDR": "localhost", "MASTER_PORT": str(port),
-            "TORCHELASTIC_USE_AGENT_STORE": "True", "TQDM_MININTERVAL": "1000",
+            "TORCHELASTIC_USE_AGENT_STORE": "True",
         }  # fmt: skip
         with stream.open("w") as file:
             os.dup2(file.fileno(), 1)
@@ -83,7 +84,7 @@ def together(folder, work, *args):
 
 
 class Choosy(torch.nn.Module):
-    """A network with a parameter that only rows of late steps reach."""
+    """A network with a parameter that only rows of late steps reach; it takes rows as one."""
 
     event_shape = torch.Size([2])
 
@@ -93,8 +94,8 @@ class Choosy(torch.nn.Module):
         self.late = torch.nn.Parameter(torch.full((2,), 0.2).double())
 
     def forward(self, xt, t):
-        z = xt * self.all
-        late = (t > T // 2 + 1)[:, None]
+        z = xt.view(-1).view_as(xt) * self.all
+        late = (t > T - 2)[:, None]
         return z + late * xt * self.late if late.any() else z
 
 
@@ -120,7 +121,7 @@ CASES = {
     "gaussian": (dpm.GaussianKernel, "mlp", {"batch": 12}),
     "binomial": (dpm.BinomialKernel, "mlp", {"batch": 4, "objective": "full", "average": 0.9}),
     "noise": (dpm.GaussianKernel, "mlp", {"batch": 12, "objective": "noise", "clip": 0.3}),
-    "choosy": (dpm.GaussianKernel, "choosy", {"batch": 2, "objective": "stratified"}),
+    "choosy": (dpm.GaussianKernel, "choosy", {"batch": 4, "objective": "stratified"}),
     "mixture": (dpm.GaussianKernel, "mixed", {"batch": 12}),
 }
 
@@ -157,6 +158,7 @@ def left(folder, *args):
     with parallel.joined("cpu") as device:
         assert device == "cpu"
         save_file(trained(*args), folder / f"{parallel.rank()}.safetensors")
+    assert not torch.distributed.is_initialized()
 
 
 def in_two(folder, *args):
@@ -200,12 +202,13 @@ def test_damaged_processes_do_not_give_what_one_gives(damage, tmp_path):
 
 
 def refused(folder):
-    """What each process says of trainings that it cannot share, a line for each."""
+    """What each process says of trainings that it cannot share or go on with, a line for each."""
     with parallel.joined("cpu"):
         number, x0 = parallel.rank(), torch.ones(3, 2).double()
         seeds = [torch.Generator().manual_seed(i) for i in range(W)]
         t = trainer("gaussian")
         kept = recipes.make("tiny", seed=0, steps=STEPS)
+        kept.notes["device"] = "cpu:0"
         attempts = [
             lambda: dpm.Trainer(t.model, x0, dpm.Settings(1, batch=13), generator=seeds[0]),
             lambda: trainer("gaussian", seed=number),
@@ -214,6 +217,7 @@ def refused(folder):
             lambda: runs.train(  # only the first sees the folder
                 kept, folder / ("elsewhere" if number else "run"), resume=True, report=print
             ),
+            lambda: [not_a_number(t, 4), t.update()],
         ]
         for attempt in attempts:
             with pytest.raises(ValueError, match=" must ") as caught:
@@ -223,40 +227,53 @@ def refused(folder):
 
 
 def test_what_cannot_be_shared_is_refused_by_all(tmp_path):
-    """A batch that does not divide, and whatever is not the same in all processes."""
+    """A batch that does not divide, whatever is not the same everywhere, and NaN of one."""
     together(tmp_path / "first", run, tmp_path / "run")
     together(tmp_path, refused, tmp_path)
-    for number in range(W):
-        batch, *others = (tmp_path / f"{number}.said").read_text().splitlines()
-        assert batch == f"batch must be a multiple of the number of processes, {W}, got 13"
-        assert others == 4 * [
-            "model, x0 and generator must be the same in all processes, got others in some"
-        ]
+    said = [(tmp_path / f"{number}.said").read_text().splitlines() for number in range(W)]
+    assert said[0] == said[1]
+    batch, *others, nan = said[0]
+    assert batch == f"batch must be a multiple of the number of processes, {W}, got 13"
+    assert others == 4 * [
+        "model, x0 and generator must be the same in all processes, got others in some"
+    ]
+    assert re.search(r"finite K, it is nan at step 1 of the training \(t = \d\)", nan)
 
 
-def unspoilt(made):
-    return lambda *_: None
+def unspoilt(made, step):
+    """Nothing goes wrong."""
 
 
-def run(folder, spoil=unspoilt):
-    """``dpm train`` with a checkpoint after every update, and with what goes wrong in it."""
+def run(folder, spoil=unspoilt, device="cpu", *, bar=False):
+    """``dpm train`` with a checkpoint after every update, and with what goes wrong after it."""
     train = runs.train
 
     def spoilt(made, folder, *, resume, report):
-        hook = spoil(made)
+        made.notes["device"] = f"cpu:{parallel.rank()}"  # as GPUs have numbers
 
-        def both(*update):
-            report(*update)
-            hook(*update)
+        def both(step, K):
+            report(step, K)
+            spoil(made, step)
 
         return train(made, folder, resume=resume, report=both, seconds=0)
 
-    runs.train = spoilt
-    cli.app(["train", "tiny", "--device", "cpu", "--out", str(folder), "--resume"])
+    shown = {"delay": 0} if bar else {"mininterval": 1000}
+    runs.train, cli.tqdm = spoilt, lambda tqdm=cli.tqdm, **how: tqdm(**how | shown)
+    cli.app(["train", "tiny", "--device", device, "--out", str(folder), "--resume"])
 
 
-def slowly(made):
-    return lambda *_: time.sleep(0.05)
+def test_one_writes_and_the_others_are_silent(tmp_path):
+    """A line for each checkpoint, one bar, one result."""
+    together(tmp_path, partial(run, bar=True), tmp_path / "run")
+    said, *others = (stream.read_text() for stream in sorted(tmp_path.glob("*.txt")))
+    assert others == [""] * (W - 1)
+    assert f"{STEPS}/{STEPS}" in said
+    assert said.count("bits per example") == said.count(runs.LAST) == 1
+    assert steps(tmp_path / "run") == list(range(1, STEPS + 1))
+
+
+def slowly(made, step):
+    time.sleep(0.05)
 
 
 def steps(folder):
@@ -285,65 +302,49 @@ def test_killed_it_goes_on_to_the_same_bits(victim, tmp_path):
         assert torch.equal(value, contents[1][name]), name
 
 
-def not_a_number(made):
-    """One process comes upon NaN, at one of its rows."""
-    learned, steps = made.model.kernel.divergence, []
-
-    def divergence(x0, xt, t, outputs):
-        found = learned(x0, xt, t, outputs)
-        steps.append(t)
-        return found.where(torch.arange(len(t)) > 0, found * torch.nan) if len(steps) > 4 else found
-
-    if parallel.rank() == 1:
-        made.model.kernel.divergence = divergence
-    return lambda *_: None
+def not_a_number(made, step):
+    """One process comes upon NaN at one of its rows."""
+    kernel = made.model.kernel
+    if step == 4 and parallel.rank() == 1:
+        learned = kernel.divergence
+        kernel.divergence = lambda x0, *rest: (
+            learned(x0, *rest) + torch.tensor([torch.nan] + [0.0] * (len(x0) - 1))
+        )
 
 
-def no_memory(made):
+def no_memory(made, step):
     """One process has too little memory, before it hears of the others."""
-    source, batches = made.data.source, []
 
-    def draw(n, generator):
-        batches.append(n)
-        if batches.count(16) == 5 and parallel.rank() == 1:
-            raise MemoryError("none left")
-        return source(n, generator)
+    def noised(*_):
+        raise MemoryError("none left")
 
-    made.data = recipes.Data(draw, made.data.held_out)
-    return lambda *_: None
+    if step == 4 and parallel.rank() == 1:
+        made.model.kernel.noised = noised
 
 
-def no_space(made):
+def no_space(made, step):
     """The disk of the writer is full."""
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    def report(step, K):
-        if step == 4:
-            os.fsync = full
-
-    return report
+    if step == 4:
+        os.fsync = full
 
 
-def no_number(made):
-    """Parameters that are not finite: the writer alone looks at them."""
-
-    def report(step, K):
-        if step == 4:
-            next(made.model.parameters()).data.fill_(torch.nan)
-
-    return report
+def no_number(made, step):
+    """Parameters are not finite: the writer alone looks at them."""
+    if step == 4:
+        next(made.model.parameters()).data.fill_(torch.nan)
 
 
-def asked(made):
-    """Ctrl-C reaches one process before the other."""
-
-    def report(step, K):
-        if step == 4 and parallel.rank() == 1:
-            signal.raise_signal(signal.SIGINT)
-
-    return report
+def asked(made, step):
+    """Ctrl-C reaches the one that does not write, and to write takes long."""
+    save = runs.save
+    if step == 4 and parallel.rank() == 1:
+        signal.raise_signal(signal.SIGINT)
+    if step == 4:
+        runs.save = lambda *args, **kept: [time.sleep(0.3), save(*args, **kept)][1]
 
 
 @pytest.mark.parametrize(("spoil", "code", "words", "last"), [
@@ -354,12 +355,16 @@ def asked(made):
     (asked, 130, r"stopped after step 4, saved in .*the same command with --resume goes on", 4),
 ])  # fmt: skip
 def test_what_ends_one_ends_all_with_one_message(spoil, code, words, last, tmp_path):
-    """Whatever it is, and wherever: the first to know says it, none hangs."""
-    codes, said = Together(tmp_path, run, tmp_path / "run", spoil).ended()
+    """Whatever it is, and wherever: the first to know says it, and none hangs."""
+    both = Together(tmp_path, run, tmp_path / "run", spoil)
+    wait([process.sentinel for process in both.processes], 60)
+    if spoil is asked:  # none has ended before all is saved
+        assert checkpoints.read(tmp_path / "run" / runs.LAST).notes["step"] == last
+    codes, said = both.ended()
+    assert checkpoints.read(tmp_path / "run" / runs.LAST).notes["step"] == last
     assert sorted(codes) == [1, code], said
     assert len(re.findall(words, said)) == 1
     assert said.count("\n") == 1
-    assert checkpoints.read(tmp_path / "run" / runs.LAST).notes["step"] == last
     assert steps(tmp_path / "run") == list(range(1, last + 1))
 
 
@@ -369,6 +374,14 @@ def test_a_folder_in_use_ends_all(tmp_path):
         codes, said = Together(tmp_path, run, tmp_path / "run").ended()
     assert sorted(codes) == [1, 2]
     assert said.count("\n") == said.count("out must be a folder of its own, another run uses") == 1
+
+
+@pytest.mark.skipif(torch.cuda.device_count() >= W, reason="a GPU for each process")
+def test_each_process_has_a_gpu_of_its_own(tmp_path):
+    """Or is refused, by the number of the one that is not there."""
+    codes, said = Together(tmp_path, run, tmp_path / "run", unspoilt, "cuda").ended()
+    assert sorted(codes) == [1, 2]
+    assert re.fullmatch(r"Error: device must be one of this machine, got 'cuda:[01]'.*\n", said)
 
 
 def test_torchrun_trains_and_ctrl_c_saves(tmp_path):

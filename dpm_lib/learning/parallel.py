@@ -108,10 +108,10 @@ def joined(device: str) -> Iterator[str]:
         return
     store, number, count = next(dist.rendezvous("env://"))
     try:
+        dist.init_process_group(store=store, rank=number, world_size=count)
         if device == "cuda":
             device = str(doors.device_like(f"cuda:{os.environ['LOCAL_RANK']}"))
             torch.cuda.set_device(device)
-        dist.init_process_group(store=store, rank=number, world_size=count)
         yield device
         dist.destroy_process_group()
     except BaseException:
