@@ -90,8 +90,8 @@ def train(
     seed: Annotated[int, typer.Option(help="Of weights, batches and noise.")] = 0,
     device: Device = "auto",
     dtype: Annotated[
-        str, typer.Option(help="float32, float64, or bfloat16 (autocast).")
-    ] = "float32",
+        str | None, typer.Option(help="float32, float64, bfloat16 (autocast); else the recipe's.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")
     ] = None,
@@ -99,10 +99,10 @@ def train(
 ) -> None:
     """Train a recipe in a folder that nothing can lose; Ctrl-C saves and stops."""
     with _messages():
-        precision = doors.one_of("dtype", dtype, DTYPES)
+        precision = doors.one_of("dtype", dtype or "float32", DTYPES)
         made = recipes.make(
             recipe, seed=seed, steps=steps, device=_device(device), dtype=precision,
-            autocast=dtype == "bfloat16",
+            autocast=None if dtype is None else dtype == "bfloat16",
         )  # fmt: skip
         folder = out or Path("runs") / recipe
         with tqdm(total=made.settings.steps, desc=recipe, unit="step", delay=1) as bar:

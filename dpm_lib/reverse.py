@@ -37,7 +37,8 @@ class ReverseProcess(nn.Module):
             model; states stay in the model's units.
 
     Raises:
-        TypeError: no kernel, no network, no event shape, or the network returns something else.
+        TypeError: no kernel, no network, no event shape, a scaler that is no module, or the network
+            returns something else.
         ValueError: the network was made for another kernel or event, or what it returns does not
             fit the kernel.
 
@@ -63,6 +64,8 @@ class ReverseProcess(nn.Module):
             )
         self.event_shape = doors.event("event_shape", shape)
         self.network = network
+        if scaler is not None and not isinstance(scaler, nn.Module):
+            raise TypeError(f"scaler must be a torch.nn.Module, got {doors.name_of(scaler)}")
         self.scaler = scaler
         self.check_network()
         self.rows = self._try()

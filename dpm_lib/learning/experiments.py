@@ -33,10 +33,11 @@ def measured(made: recipes.Made, model: ReverseProcess) -> dict[str, Any]:
     It is that of :func:`dpm_lib.evaluate`, with ``recipe``, its ``settings``, ``second_moment`` of
     the held-out data, and ``K_train`` on data that it has seen, if there are any.
     """
-    g = made.fresh()
-    result = {"recipe": made.notes["recipe"]} | evaluate(model, made.data.held_out, generator=g)
+    g, steps = made.fresh(), made.data.steps
+    found = evaluate(model, made.data.held_out, generator=g, steps=steps)
+    result = {"recipe": made.notes["recipe"]} | found
     if made.data.seen is not None:
-        result["K_train"] = evaluate(model, made.data.seen, generator=g)["K"]
+        result["K_train"] = evaluate(model, made.data.seen, generator=g, steps=steps)["K"]
     result["second_moment"] = second_moment(made.data.held_out).item()
     return result | {"settings": made.notes["settings"], "seed": made.notes["seed"]}
 

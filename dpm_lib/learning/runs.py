@@ -28,8 +28,8 @@ from dpm_lib.reverse import ReverseProcess
 
 __all__ = ["BEST", "LAST", "METRICS", "PREVIOUS", "Interrupted", "restored", "score", "train"]
 
-SCORED = 4096
-"""How many held-out examples the score of a checkpoint looks at, each at one step."""
+SCORED, STEPS = 512, 4
+"""How many held-out examples the score of a checkpoint looks at, and at how many steps each."""
 
 LAST, PREVIOUS, BEST = "last.safetensors", "previous.safetensors", "best.safetensors"
 METRICS = "metrics.jsonl"
@@ -134,7 +134,7 @@ def score(made: Made, model: ReverseProcess) -> float:
     """Estimate of K on held-out examples, the same examples and noise each time, nats."""
     x0 = made.data.held_out[:SCORED]
     with torch.no_grad(), measuring(model):
-        return sampled_bound(model, x0, generator=made.fresh()).mean().item()
+        return sampled_bound(model, x0, generator=made.fresh(), steps=STEPS).mean().item()
 
 
 def _updated(trainer: Trainer, folder: Path) -> float:
