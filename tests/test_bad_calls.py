@@ -206,6 +206,7 @@ TABLE = [
               "None"),
     ]),
     *rows("width", "dpm.UNetNetwork(k, (1, 4, 4), •, generator=g)", "4", "12"),
+    *rows("octaves", "dpm.UNetNetwork(k, (1, 4, 4), 8, •, generator=g)", *NO_COUNT[1:]),
     *(row for size in ("layers", "scales", "hidden", "bumps")
       for row in rows(size, f"dpm.MultiScaleNetwork(k, (1, 4, 4), {size}=•, generator=g)",
                       *NO_COUNT)),

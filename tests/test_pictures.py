@@ -17,6 +17,7 @@ GAUSSIAN = dpm.GaussianKernel(dpm.schedules.geometric(30, 1e-3, 0.4))
 BINOMIAL = dpm.BinomialKernel(dpm.schedules.erase_evenly(30), 0.2)
 NETWORKS = [
     (dpm.UNetNetwork, {"width": 8}),
+    (dpm.UNetNetwork, {"width": 8, "octaves": 2}),
     (dpm.MultiScaleNetwork, {"width": 6, "layers": 2, "scales": 3, "hidden": 12, "bumps": 4}),
 ]
 

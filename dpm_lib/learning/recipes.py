@@ -162,8 +162,8 @@ RECIPES = {
         Settings(12_000, learning_rate=4e-3),
     ),
     "mnist": Recipe(
-        mnist, partial(geometric_gaussian, T=1000, first=1e-6, last=0.06),
-        partial(UNetNetwork, width=24),
+        mnist, partial(geometric_gaussian, T=1000, first=1e-7, last=0.07),
+        partial(UNetNetwork, width=24, octaves=8),
         Settings(
             15_000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
             autocast=True,

@@ -75,7 +75,7 @@ class MultiScaleNetwork(ReverseNetwork):
         channels, high, wide = picture(self.event_shape, 2 ** (scales - 1))
         like, d = self.empty(), self.event_shape.numel()
         self.layers = nn.ModuleList(
-            nn.ModuleList(convolution(n, width, 3, like, generator) for _ in range(scales))
+            _MultiScale(n, width, scales, like, generator)
             for n in [channels, *[width] * (layers - 1)]
         )
         dense = [d, hidden, hidden, DENSE * high * wide]
@@ -89,21 +89,32 @@ class MultiScaleNetwork(ReverseNetwork):
 
     def forward(self, xt: Tensor, t: Tensor) -> Tensor:
         """Outputs z for the kernel's head, ``(B, k * channels, …)``; t = 2 … T, ``(B,)``."""
-        x = xt.to(self.last.bias.dtype)
-        h, u = x, x.flatten(1)
-        for convolutions in self.layers:
-            h = _multi_scale(h, convolutions)
+        h = xt.to(self.g.dtype)
+        u = h.flatten(1)
+        for layer in self.layers:
+            h = layer(h)
         for weight, bias in zip(self.dense, self.biases, strict=True):
             u = torch.addmm(bias, u, weight).tanh()
-        y = torch.cat([h, u.view(len(x), DENSE, *x.shape[2:])], 1)
+        y = torch.cat([h, u.view(len(h), DENSE, *h.shape[2:])], 1)
         y = self.last(self.pixel(y).tanh())
         g = self.g[once(t)]
         return (y.unflatten(1, (g.shape[1], -1)) * g[:, :, None, None, None]).sum(1)
 
 
-def _multi_scale(h: Tensor, convolutions: nn.ModuleList) -> Tensor:
+class _MultiScale(nn.Module):
     """Softplus, less its value at 0, of a sum of convolutions of means of the picture."""
-    total = convolutions[0](h)
-    for s, layer in enumerate(convolutions[1:], 1):
-        total = total + interpolate(layer(avg_pool2d(h, 2**s)), scale_factor=2**s)
-    return softplus(total) - math.log(2)
+
+    def __init__(
+        self, inputs: int, outputs: int, scales: int, like: Tensor, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.scales = nn.ModuleList(
+            convolution(inputs, outputs, 3, like, generator) for _ in range(scales)
+        )
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Pictures of as many channels as outputs."""
+        parts = [self.scales[0](h)]
+        for s, coarse in enumerate(self.scales[1:], 1):
+            parts.append(interpolate(coarse(avg_pool2d(h, 2**s)), scale_factor=2**s))
+        return softplus(torch.stack(parts).sum(0)) - math.log(2)
