@@ -167,7 +167,7 @@ def show_data(
 
 @app.command()
 def record(
-    experiment: Annotated[str, typer.Argument(help="swiss_roll or digits.")],
+    experiment: Annotated[str, typer.Argument(help=", ".join(experiments.EXPERIMENTS))],
     seeds: Annotated[int, typer.Option(min=1, help="Number of seeds, from 0.")] = 3,
     device: Annotated[str, typer.Option(help="Where to run.")] = "cpu",
     out: Annotated[
@@ -176,22 +176,29 @@ def record(
 ) -> None:
     """Run an experiment in full (many minutes) and replace its file of records.
 
-    Finished runs are kept when it is interrupted: the same command goes on.
+    What is done is kept when it is interrupted: the same command goes on.
     """
     with _messages():
-        file = evaluation.record_file(experiment, out)
-        records = experiments.run_all(experiment, seeds=seeds, device=device, folder=out)
-        total = seeds * len(experiments.EXPERIMENTS.get(experiment, []))
-        finished = 0
-        try:
-            for _ in tqdm(records, desc=experiment, total=total, delay=1):
-                finished += 1
-        except KeyboardInterrupt:
-            typer.echo(
-                f"interrupted: {finished} of {total} runs are kept, the same command goes on",
-                err=True,
-            )
-            raise typer.Exit(130) from None
+        plans = doors.one_of("experiment", experiment, experiments.EXPERIMENTS)
+        file, finished, before = evaluation.record_file(experiment, out), 0, 0
+        with tqdm(total=seeds * sum(steps for _, steps in plans), desc=experiment, delay=1) as bar:
+            shown = _shown(bar)
+            records = experiments.run_all(
+                experiment, seeds=seeds, device=device, folder=out,
+                report=lambda step, K: shown(before + step, K),
+            )  # fmt: skip
+            try:
+                for found in records:
+                    finished, before = finished + 1, before + found["settings"]["steps"]
+                    bar.update(before - bar.n)
+            except (KeyboardInterrupt, runs.Interrupted):
+                bar.close()
+                typer.echo(
+                    f"interrupted: {finished} of {seeds * len(plans)} runs are finished, "
+                    "the same command goes on",
+                    err=True,
+                )
+                raise typer.Exit(130) from None
     typer.echo(file)
 
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from dpm_lib.cli import app
 from dpm_lib.evidence import ledger
 from dpm_lib.evidence.equations import EQUATIONS
-from dpm_lib.learning import evaluation, experiments
+from dpm_lib.learning import evaluation, experiments, runs
 
 
 def test_ledger_as_json():
@@ -87,7 +87,8 @@ def roll(monkeypatch, tmp_path):
     """An experiment of two runs for each seed, and the list of runs that were trained."""
     trained = []
 
-    def run(name, *, seed, steps, device):
+    def run(name, folder, *, seed, steps, device, report):
+        report(steps, 1.0)
         trained.append((steps, seed))
         return {
             "recipe": name, "seed": seed, "device": device, "settings": {"steps": steps},
@@ -113,24 +114,25 @@ def test_an_experiment_is_run_and_recorded(roll, tmp_path):
     assert [(run["settings"]["steps"], run["seed"]) for run in runs] == roll == PLAN
     left = {path.name for path in (tmp_path / "experiments").iterdir() if path.suffix != ".lock"}
     assert left == {"roll.json"}
-    result = CliRunner().invoke(app, ["record", "mnist"])
+    result = CliRunner().invoke(app, ["record", "cifar"])
     assert result.exit_code == 2
-    assert "experiment must be one of ['roll'], got 'mnist'" in result.output
+    assert "experiment must be one of ['roll'], got 'cifar'" in result.output
 
 
-def test_an_experiment_that_was_interrupted_goes_on(roll, monkeypatch):
+@pytest.mark.parametrize("error", [KeyboardInterrupt, runs.Interrupted("saved")])
+def test_an_experiment_that_was_interrupted_goes_on(error, roll, monkeypatch):
     """What is finished is kept and not run again; what another library has run is."""
     run = experiments.run
 
-    def interrupted(name, **settings):
+    def interrupted(name, folder, **settings):
         if len(roll) == 2:
-            raise KeyboardInterrupt
-        return run(name, **settings)
+            raise error
+        return run(name, folder, **settings)
 
     monkeypatch.setattr(experiments, "run", interrupted)
     result = CliRunner().invoke(app, ["record", "roll", "--seeds", "2"])
     assert result.exit_code == 130
-    assert "interrupted: 2 of 4 runs are kept" in result.output
+    assert "interrupted: 2 of 4 runs are finished" in result.output
     assert len(evaluation.recorded("roll.part")) == 2
     with pytest.raises(FileNotFoundError):
         evaluation.recorded("roll")

@@ -305,19 +305,23 @@ def test_digits_draw(generator):
 
 def test_recipes_run_and_are_recorded(tmp_path):
     """A run gives a complete record, the same for the same seed, that survives the file."""
-    runs = [experiments.run("swiss-roll", seed=seed, steps=3) for seed in (0, 0, 1)]
-    assert runs[0]["K"] == runs[1]["K"] != runs[2]["K"]
-    assert runs[0]["settings"]["steps"] == 3
-    path = record("roll", runs, tmp_path)
-    assert recorded("roll", tmp_path) == runs
+    found = [
+        experiments.run("swiss-roll", tmp_path / f"run{n}", seed=seed, steps=3)
+        for n, seed in enumerate((0, 0, 1))
+    ]
+    assert found[0]["K"] == found[1]["K"] != found[2]["K"]
+    assert found[0]["settings"]["steps"] == 3
+    folder = tmp_path / "records"
+    path = record("roll", found, folder)
+    assert recorded("roll", folder) == found
     assert [file.name for file in path.parent.iterdir() if file.suffix != ".lock"] == ["roll.json"]
     with pytest.raises(ValueError, match="runs must give"):
-        record("roll", [{"K": 1.0}], tmp_path)
-    assert recorded("roll", tmp_path) == runs
+        record("roll", [{"K": 1.0}], folder)
+    assert recorded("roll", folder) == found
     with pytest.raises(ValueError, match="recipe must be one of"):
-        experiments.run("cifar", seed=0)
+        experiments.run("cifar", folder, seed=0)
     pytest.importorskip("sklearn")
-    run = experiments.run("digits", seed=0, steps=1)
+    run = experiments.run("digits", tmp_path / "digits", seed=0, steps=1)
     assert run["n"] == 297
     assert run["K_train"] == pytest.approx(run["K"], rel=0.1)
 

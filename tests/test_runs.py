@@ -99,6 +99,23 @@ def test_stopped_and_resumed_it_is_the_same_run(tmp_path):
     assert_same(tmp_path / "torn", tmp_path / "whole")
 
 
+def test_an_experiment_goes_on_within_a_run(tmp_path):
+    """A run that was stopped halfway gives the record of one that was not."""
+
+    def stop(step, K):
+        if step == STEPS // 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    plan = {"seed": 5, "steps": STEPS}
+    with pytest.raises(runs.Interrupted):
+        experiments.run("tiny", tmp_path / "a", **plan, report=stop)
+    seen = []
+    goes_on = experiments.run("tiny", tmp_path / "a", **plan, report=lambda *now: seen.append(now))
+    whole = experiments.run("tiny", tmp_path / "b", **plan)
+    assert [step for step, _ in seen] == list(range(STEPS // 2 + 1, STEPS + 1))
+    assert {**goes_on, "seconds": 0} == {**whole, "seconds": 0}
+
+
 def test_a_finished_run_has_the_averages_and_a_record(tmp_path):
     """What is loaded is what the training returned, and measuring it twice gives one number."""
     model = trained(tmp_path)

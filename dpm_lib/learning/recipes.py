@@ -17,7 +17,13 @@ from dpm_lib.bounds import second_moment
 from dpm_lib.kernels import BinomialKernel, GaussianKernel, Kernel
 from dpm_lib.learning import data
 from dpm_lib.learning.data.scaling import Scaler
-from dpm_lib.learning.networks import MLPNetwork, RBFNetwork, StepwiseNetwork, UNetNetwork
+from dpm_lib.learning.networks import (
+    MLPNetwork,
+    MultiScaleNetwork,
+    RBFNetwork,
+    StepwiseNetwork,
+    UNetNetwork,
+)
 from dpm_lib.learning.training import Settings, Source
 from dpm_lib.reverse import ReverseProcess
 
@@ -164,6 +170,14 @@ RECIPES = {
     "mnist": Recipe(
         mnist, partial(geometric_gaussian, T=1000, first=1e-7, last=0.07),
         partial(UNetNetwork, width=24, octaves=8),
+        Settings(
+            15_000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
+            autocast=True,
+        ),
+    ),
+    "mnist-multi-scale": Recipe(
+        mnist, partial(geometric_gaussian, T=1000, first=1e-7, last=0.07),
+        partial(MultiScaleNetwork, width=20),
         Settings(
             15_000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
             autocast=True,
