@@ -81,8 +81,8 @@ def mnist(device: torch.device, dtype: torch.dtype, generator: torch.Generator) 
     """MNIST with fresh dequantisation for every batch, its 10 000 test pictures held out."""
     cpu = torch.Generator().manual_seed(generator.initial_seed())
     images = data.mnist(dtype=dtype, device=device, generator=cpu)
-    seen = images.train[: len(images.test)]
-    return Data(images.draw, images.test, seen, images.shape, images.scaler, steps=20)
+    seen = images.train[:2000]
+    return Data(images.draw, images.test, seen, images.shape, images.scaler, steps=10)
 
 
 def mnist_bits(device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> Data:
@@ -98,8 +98,8 @@ def mnist_bits(device: torch.device, dtype: torch.dtype, generator: torch.Genera
         return tossed(grey[torch.randint(len(grey), (n,), generator=g, device=device)], g)
 
     held_out = tossed(test, generator)
-    seen = tossed(grey[: len(test)], generator)
-    return Data(draw, held_out, seen, (28, 28), steps=20)
+    seen = tossed(grey[:2000], generator)
+    return Data(draw, held_out, seen, (28, 28), steps=10)
 
 
 def geometric_gaussian(
@@ -171,7 +171,7 @@ RECIPES = {
         mnist, partial(geometric_gaussian, T=1000, first=1e-7, last=0.07),
         partial(UNetNetwork, width=24, octaves=8),
         Settings(
-            15_000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
+            8000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
             autocast=True,
         ),
     ),
@@ -179,14 +179,14 @@ RECIPES = {
         mnist, partial(geometric_gaussian, T=1000, first=1e-7, last=0.07),
         partial(MultiScaleNetwork, width=20),
         Settings(
-            15_000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
+            8000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
             autocast=True,
         ),
     ),
     "mnist-bits": Recipe(
         mnist_bits, partial(cosine_binomial, T=1000, rate=0.13), partial(UNetNetwork, width=24),
         Settings(
-            15_000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
+            8000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
             autocast=True,
         ),
     ),
