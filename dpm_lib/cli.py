@@ -17,6 +17,7 @@ from dpm_lib import doors
 from dpm_lib.evidence import ledger
 from dpm_lib.evidence.row import in_words
 from dpm_lib.learning import checkpoints, evaluation, experiments, recipes, runs
+from dpm_lib.learning.data import Scaler
 
 __all__ = ["app"]
 
@@ -140,7 +141,7 @@ def sample(
         "samples.png"
     ),
 ) -> None:
-    """Draw examples from a checkpoint."""
+    """Draw examples from a checkpoint, in the units of the data where the model keeps them."""
     from dpm_lib.plots import write_samples
 
     with _messages():
@@ -148,7 +149,10 @@ def sample(
         g = torch.Generator(kept.model.kernel.beta.device).manual_seed(
             doors.integer("seed", seed, 0)
         )
-        drawn = kept.model.sample(n, generator=g).cpu()
+        drawn = kept.model.sample(n, generator=g)
+        if isinstance(kept.model.scaler, Scaler):
+            drawn = kept.model.scaler.inverse(drawn)
+        drawn = drawn.cpu()
         picture = kept.notes.get("picture")
         write_samples(out, drawn.view(n, *picture) if picture else drawn)
     typer.echo(out)

@@ -19,6 +19,7 @@ from dpm_lib.cli import app
 from dpm_lib.learning import experiments
 from dpm_lib.learning.evaluation import record
 from dpm_lib.learning.networks import temporal_bumps
+from dpm_lib.learning.parzen import best_width, parzen
 
 NAN, INF = float("nan"), float("inf")
 
@@ -300,6 +301,11 @@ TABLE = [
         *rows("dtype", f"dpm.{call}(generator=g, dtype=•)", *NO_DTYPE),
         *rows("device", f"dpm.{call}(generator=g, device=•)", *NO_DEVICE),
     ]),
+    *rows("x", "parzen(•, x, 0.1)", "None", "NAN * x", "x.long()", "x[:0]"),
+    *rows("centres", "parzen(x, •, 0.1)", "None", "NAN * x", "x.float()", "x[:, :1]", "x[:0]"),
+    *rows("width", "parzen(x, x, •)", *NO_NUMBER),
+    *rows("widths", "best_width(x, x, •)", "None", "0.1", "x", "ones[:0]"),
+    ("best_width(x, x, 0 * ones)", "width"),
     # records
     *rows("recipe", "experiments.run(•, file.parent, seed=0)", "'cifar'", "None", "3"),
     *rows("seed", "experiments.run('swiss-roll', file.parent, seed=•)", "None", "1.5", "-1",
@@ -358,7 +364,8 @@ def things():
         mixture3=dpm.MixtureLaw(x[:, 0], torch.eye(3).double(), x[0, 0]),
         cuda="cuda" if not torch.cuda.is_available() else "cuda:99",
         dpm=dpm, schedules=dpm.schedules, forward=dpm.forward, experiments=experiments,
-        record=record, temporal_bumps=temporal_bumps, torch=torch, NAN=NAN, INF=INF,
+        record=record, temporal_bumps=temporal_bumps, parzen=parzen, best_width=best_width,
+        torch=torch, NAN=NAN, INF=INF,
         Normal=Normal, Gamma=Gamma,
         Categorical=Categorical, copy=copy,
     )  # fmt: skip

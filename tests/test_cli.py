@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -159,3 +160,23 @@ def test_as_a_module():
     """``python -m dpm_lib`` is the same program."""
     command = [sys.executable, "-m", "dpm_lib", "equations", "--help"]
     assert b"--json" in subprocess.run(command, capture_output=True, check=True).stdout
+
+
+def test_train_evaluate_and_sample(tmp_path):
+    """A checkpoint goes through the commands; samples come in the units of the data."""
+    pytest.importorskip("sklearn")
+    run, out = str(tmp_path / "run"), tmp_path / "samples.npy"
+    call = CliRunner().invoke
+    trained = call(app, ["train", "digits", "--steps", "2", "--device", "cpu", "--out", run])
+    assert trained.exit_code == 0, trained.output
+    assert "K = " in trained.output
+    measured = call(app, ["evaluate", run, "--json", "--device", "cpu"])
+    record = json.loads(measured.output)
+    assert record["n"] == 297
+    assert f"K = {record['K']:.4f}" in trained.output
+    drawn = call(app, ["sample", run, "--n", "50", "--device", "cpu", "--out", str(out)])
+    assert drawn.exit_code == 0, drawn.output
+    levels = np.load(out, allow_pickle=False)
+    assert levels.shape == (50, 8, 8)
+    assert levels.mean() == pytest.approx(4.9, abs=1)
+    assert levels.std() == pytest.approx(6, abs=1)
