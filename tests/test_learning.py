@@ -342,10 +342,10 @@ def test_a_recipe_is_not_measured_with_the_noise_of_its_data(monkeypatch):
         best = dpm.bits(law.optimum(kernel)).item()
         assert found["K"] == pytest.approx(best, abs=4 * found["standard_error"])
         exact = dpm.ReverseProcess(kernel, law.reversal(kernel))
-        x0, g = made.data.held_out[: runs.SCORED], torch.Generator().manual_seed(seed)
+        x0, g = made.data.held_out[: runs.MOST], torch.Generator().manual_seed(seed)
         noise = dpm.sampled_bound(exact, x0, generator=g, steps=runs.STEPS).std().item()
         assert runs.score(made, exact) == pytest.approx(
-            law.optimum(kernel).item(), abs=4 * noise / runs.SCORED**0.5
+            law.optimum(kernel).item(), abs=4 * noise / runs.MOST**0.5
         )
 
 

@@ -28,7 +28,7 @@ from dpm_lib.reverse import ReverseProcess
 
 __all__ = ["BEST", "LAST", "METRICS", "PREVIOUS", "Interrupted", "restored", "score", "train"]
 
-SCORED, STEPS = 512, 4
+FEWEST, MOST, STEPS = 64, 512, 4
 """How many held-out examples the score of a checkpoint looks at, and at how many steps each."""
 
 LAST, PREVIOUS, BEST = "last.safetensors", "previous.safetensors", "best.safetensors"
@@ -131,8 +131,11 @@ def _trainer(made: Made, folder: Path, resume: bool) -> Trainer:
 
 
 def score(made: Made, model: ReverseProcess) -> float:
-    """Estimate of K on held-out examples, the same examples and noise each time, nats."""
-    x0 = made.data.held_out[:SCORED]
+    """Estimate of K on a few held-out examples, the same and with the same noise each time, nats.
+
+    They are as many as the network takes at once, so that a score costs a few of its calls.
+    """
+    x0 = made.data.held_out[: max(FEWEST, min(MOST, model.rows))]
     with torch.no_grad(), measuring(model):
         return sampled_bound(model, x0, generator=made.fresh(), steps=STEPS).mean().item()
 
