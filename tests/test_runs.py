@@ -4,7 +4,9 @@ import json
 import os
 import random
 import signal
+import sys
 import time
+import types
 from functools import partial
 
 import pytest
@@ -235,3 +237,28 @@ def test_too_little_memory_says_what_to_lower(tmp_path):
         )
         with pytest.raises(MemoryError, match="batch must be lower for this device, now 16"):
             runs.train(broken, tmp_path / type(error).__name__, report=print)
+
+
+def test_tensorboard_shows_the_metrics(tmp_path, monkeypatch):
+    """Where it is installed, each line of the metrics is in it too."""
+    shown = []
+
+    class SummaryWriter:
+        def __init__(self, folder):
+            shown.append(folder)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            shown.append("closed")
+
+        def add_scalar(self, *what):
+            shown.append(what)
+
+    module = types.SimpleNamespace(SummaryWriter=SummaryWriter)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    trained(tmp_path)
+    (line,) = map(json.loads, (tmp_path / runs.METRICS).read_text().splitlines())
+    values = [(name, line[name], STEPS) for name in ("K", "score")]
+    assert shown == [str(tmp_path), *values, "closed"]

@@ -1,9 +1,9 @@
 """A training in a folder of its own, which nothing can lose.
 
 ``last.safetensors`` is the newest checkpoint, ``previous.safetensors`` the one before it and
-``best.safetensors`` the one of the highest score; ``metrics.jsonl`` has a line for each.  A
-checkpoint is written under another name and renamed when it is whole, so that each of these files
-is whole at any moment.
+``best.safetensors`` the one of the highest score; ``metrics.jsonl`` has a line for each, and so
+have the event files of TensorBoard, where it is installed.  A checkpoint is written under another
+name and renamed when it is whole, so that each of these files is whole at any moment.
 """
 
 import json
@@ -92,7 +92,7 @@ def train(
         MemoryError: a batch is too large for the device.
         OSError: a checkpoint cannot be written; those that were there are as they were.
     """
-    with _alone(folder), _asked_to_stop() as stop:
+    with _alone(folder), _asked_to_stop() as stop, _board(folder) as show:
         trainer = _trainer(made, folder, resume)
         best = _cut(folder / METRICS, trainer.step)
         sums: list[float] = []
@@ -102,7 +102,7 @@ def train(
             report(trainer.step, sums[-1])
             ended = trainer.step == trainer.settings.steps or stop.is_set()
             if ended or time.monotonic() - since >= seconds:
-                best = _checkpoint(trainer, folder, made, sums, best, begin)
+                best = _checkpoint(trainer, folder, made, sums, best, begin, show)
                 sums, since = [], time.monotonic()
             if stop.is_set() and trainer.step < trainer.settings.steps:
                 raise Interrupted(f"stopped after step {trainer.step}, saved in {folder / LAST}")
@@ -165,6 +165,7 @@ def _checkpoint(
     sums: list[float],
     best: float,
     begin: float,
+    show: Callable[[dict[str, float]], None],
 ) -> float:
     """Save the training, and note how far it has come; return the highest score so far.
 
@@ -191,6 +192,7 @@ def _checkpoint(
             save(model, folder / BEST, notes=kept)
     with (folder / METRICS).open("a", encoding="utf8") as file:
         file.write(json.dumps(line) + "\n")
+    show(line)
     if (folder / LAST).exists():
         shutil.copyfile(folder / LAST, folder / f".{PREVIOUS}.new")
         (folder / f".{PREVIOUS}.new").replace(folder / PREVIOUS)
@@ -222,6 +224,24 @@ def _alone(folder: Path) -> Iterator[None]:
             yield
     except TimeoutError:
         raise ValueError(f"out must be a folder of its own, another run uses {folder}") from None
+
+
+@contextmanager
+def _board(folder: Path) -> Iterator[Callable[[dict[str, float]], None]]:
+    """What shows a line of the metrics in TensorBoard, or does nothing without it."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        yield lambda line: None
+        return
+    with SummaryWriter(str(folder)) as writer:  # type: ignore[no-untyped-call]
+
+        def show(line: dict[str, float]) -> None:
+            """Note one checkpoint."""
+            for name in ("K", "score"):
+                writer.add_scalar(name, line[name], line["step"])  # type: ignore[no-untyped-call]
+
+        yield show
 
 
 @contextmanager
