@@ -24,8 +24,8 @@ EXPERIMENTS = {
     "swiss_roll": [("swiss-roll-rbf", 40_000), ("swiss-roll", 40_000)],
     "digits": [("digits", 4_000), ("digits", 12_000), ("digits", 24_000)],
     "heartbeat": [("heartbeat", 3_000)],
-    "mnist": [("mnist", 8000), ("mnist-multi-scale", 8000)],
-    "mnist_bits": [("mnist-bits", 8000)],
+    "mnist": [("mnist", 4000), ("mnist-multi-scale", 4000)],
+    "mnist_bits": [("mnist-bits", 4000)],
 }
 """Name of a file in ``results/experiments`` to the recipes and numbers of updates in it."""
 

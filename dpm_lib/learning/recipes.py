@@ -171,7 +171,7 @@ RECIPES = {
         mnist, partial(geometric_gaussian, T=1000, first=1e-7, last=0.07),
         partial(UNetNetwork, width=24, octaves=8),
         Settings(
-            8000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
+            4000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
             autocast=True,
         ),
     ),
@@ -179,14 +179,14 @@ RECIPES = {
         mnist, partial(geometric_gaussian, T=1000, first=1e-7, last=0.07),
         partial(MultiScaleNetwork, width=20),
         Settings(
-            8000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
+            4000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
             autocast=True,
         ),
     ),
     "mnist-bits": Recipe(
         mnist_bits, partial(cosine_binomial, T=1000, rate=0.13), partial(UNetNetwork, width=24),
         Settings(
-            8000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
+            4000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
             autocast=True,
         ),
     ),
