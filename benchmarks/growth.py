@@ -5,6 +5,7 @@ Memory: what the peak of a fresh process grows by, after a small call of the sam
 """
 
 import math
+import os
 import resource
 import statistics
 import subprocess
@@ -69,17 +70,19 @@ TIMES = {
 }  # fmt: skip
 """What is done, where the sizes stand while another grows, and the sizes of those that grow."""
 
+BOUNDS = (100, 1000), (1000, 1000), (1000, 10_000), (5000, 10_000)
+MANY = 1000, 100_000
 MEMORY = {
-    "bound, every term kept": (bound, SMALL, (
-        (100, 1000), (1000, 1000), (1000, 10_000), (5000, 10_000),
-    )),
-    "evaluation": (evaluation, SMALL, (
-        (100, 1000), (1000, 1000), (1000, 10_000), (5000, 10_000),
-    )),
+    "bound, every term kept": (bound, SMALL, BOUNDS),
+    "evaluation": (evaluation, SMALL, (*BOUNDS, MANY)),
+    "evaluation, freed memory returned": (evaluation, SMALL, (BOUNDS[0], BOUNDS[2], MANY)),
     "training step": (training, LARGE, ((1000, 4096), (1000, 16_384), (1000, 65_536))),
     "sampling": (sampling, LARGE, ((10, 4096), (10, 16_384), (10, 65_536), (100, 65_536))),
 }  # fmt: skip
 """What is done, with which network, for which T and n."""
+
+RETURNED = {"MALLOC_MMAP_THRESHOLD_": "65536"}
+"""With this the allocator of glibc keeps no block of 64 KiB or more that is freed."""
 
 
 def grown(work, fixed, name, sizes, seconds):
@@ -118,11 +121,11 @@ def measure_memory(name, T, n):
 
 def in_fresh_processes(name, T, n):
     command = [sys.executable, __file__, name, str(T), str(n)]
-    runs = (
-        subprocess.run(command, check=True, capture_output=True, text=True) for _ in range(TRIALS)
-    )
+    how = {"check": True, "capture_output": True, "text": True}
+    how["env"] = os.environ | (RETURNED if name.endswith("returned") else {})
+    runs = (subprocess.run(command, **how) for _ in range(TRIALS))
     found = sorted(float(run.stdout) for run in runs)
-    print(f"{name:<24} T = {T:<5} n = {n:<6} {statistics.median(found):8.1f} MiB")
+    print(f"{name:<34} T = {T:<5} n = {n:<6} {statistics.median(found):8.1f} MiB")
     return {
         "work": name, "network": MEMORY[name][1], "T": T, "n": n,
         "MiB": round(statistics.median(found), 1), "range": [round(each, 1) for each in found[::2]],
