@@ -26,9 +26,10 @@ mutants: setup
 slips: setup
 	dpm slips
 
-# Time against bare PyTorch and other libraries, in turns: results/benchmarks.
+# Time against bare PyTorch and other libraries, in turns, and how it grows: results/benchmarks.
 bench: setup
-	for script in training sampling whole_bound noising; do python benchmarks/$$script.py; done
+	set -e; for question in growth training sampling whole_bound noising binomial; do \
+	  python benchmarks/$$question.py; done
 
 lint: setup
 	.ci/lint

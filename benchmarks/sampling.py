@@ -2,6 +2,7 @@
 
 import torch
 from bare import Network, Once, T, tables
+from peers import SAMPLES, available
 from timing import compare, record
 
 import dpm_lib as dpm
@@ -39,22 +40,6 @@ def ours(network, n, steps):
     return lambda: model.sample(n, generator=g, progress=False)
 
 
-def diffusers_pipeline(network, n, steps):
-    from diffusers import DDPMScheduler
-
-    scheduler = DDPMScheduler(steps, clip_sample=False)
-    scheduler.set_timesteps(steps)
-
-    @torch.inference_mode()
-    def work():
-        x = torch.randn(n, 2)
-        for t in scheduler.timesteps:
-            x = scheduler.step(network(x, t.expand(n)), t, x).prev_sample
-        return x
-
-    return work
-
-
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -67,6 +52,6 @@ if __name__ == "__main__":
             "by hand": by_hand(plain, n, steps),
             "dpm_lib, the same network": ours(plain, n, steps),
             "dpm_lib, time branch once": ours(once, n, steps),
-            "diffusers": diffusers_pipeline(plain, n, steps),
+            **available(SAMPLES, plain, n, steps),
         }, seconds=seconds)  # fmt: skip
     record("sampling", found)

@@ -2,12 +2,12 @@
 
 import torch
 from bare import Network, T, tables
+from peers import STEPS, B, available
 from timing import compare, record
 from torch.nn.functional import mse_loss
 
 import dpm_lib as dpm
 
-B = 256
 BETA, ALPHA_BAR, BEFORE, VARIANCE = tables()
 
 
@@ -71,23 +71,6 @@ def ours(outputs, objective, x0):
     return dpm.Trainer(model, x0, settings, generator=g).update
 
 
-def diffusers_step(x0):
-    from diffusers import DDPMScheduler
-
-    torch.manual_seed(0)
-    network, scheduler = Network(1), DDPMScheduler(T)
-    adam = torch.optim.Adam(network.parameters(), lr=1e-4)
-
-    def step():
-        batch = x0[torch.randint(len(x0), (B,))]
-        noise, t = torch.randn_like(batch), torch.randint(0, T, (B,))
-        adam.zero_grad()
-        mse_loss(network(scheduler.add_noise(batch, noise, t), t), noise).backward()
-        adam.step()
-
-    return step
-
-
 if __name__ == "__main__":
     torch.set_num_threads(1)
     x0 = torch.randn(4096, 2)
@@ -95,7 +78,7 @@ if __name__ == "__main__":
     record("training", {
         "noise prediction": compare({
             "bare PyTorch": bare(1, noise_loss, x0), "dpm_lib": ours(1, "noise", x0),
-            "diffusers": diffusers_step(x0),
+            **available(STEPS, Network(1), x0),
         }),
         "bound, fixed variance": compare({
             "bare PyTorch": bare(1, fixed_loss, x0), "dpm_lib": ours(1, "bound", x0),

@@ -55,7 +55,7 @@ if __name__ == "__main__":
     network, found = Network(1).eval(), {}
     for n, rows, seconds in ((1, 512, 8), (16, 1024, 8), (256, 1024, 20)):
         x0 = torch.randn(n, 2)
-        found[f"{n} examples, T = {T}"] = compare({
+        found[f"{n} example{'s' * (n > 1)}, T = {T}"] = compare({
             "bare, batched over t": batched(network, x0, rows), "dpm_lib": ours(network, x0),
             "bare, one t after another": loop(network, x0),
         }, seconds=seconds, warm=1)  # fmt: skip

@@ -15,9 +15,15 @@ from .evidence.provenance import library_version
 from .exact import GaussianLaw, MixtureLaw, PatternLaw
 from .kernels import BinomialKernel, GaussianKernel, Kernel, draw
 from .learning.checkpoints import load, save
-from .learning.data import Scaler, digits, heartbeat, swiss_roll
+from .learning.data import Scaler, cifar10, digits, heartbeat, mnist, swiss_roll
 from .learning.evaluation import evaluate, recorded
-from .learning.networks import MLPNetwork, RBFNetwork, StepwiseNetwork
+from .learning.networks import (
+    MLPNetwork,
+    MultiScaleNetwork,
+    RBFNetwork,
+    StepwiseNetwork,
+    UNetNetwork,
+)
 from .learning.training import Settings, Trainer, fit, updates
 from .likelihood import (
     Estimate,
@@ -35,12 +41,12 @@ from .reverse import ReverseProcess
 
 __all__ = [
     "BinomialKernel", "Bound", "ClosedForm", "Estimate", "GaussianKernel", "GaussianLaw", "Kernel",
-    "LogLikelihood", "MLPNetwork", "MixtureLaw", "PatternLaw", "RBFNetwork", "ReverseProcess",
-    "Scaler", "Settings", "StepwiseNetwork", "Trainer", "bits", "bound", "check", "correction",
-    "digits", "divergence", "draw", "draw_log_weights", "edge_term", "evaluate", "evidence",
-    "exact", "fit", "forward", "heartbeat", "identity_network", "kernels", "learning",
-    "library_version", "load", "log_likelihood", "log_weight_terms", "log_weights",
-    "mean_and_error", "null_log_likelihood", "once", "plots", "prior_term", "prove", "recorded",
-    "rounding", "sampled_bound", "save", "schedules", "second_moment", "swiss_roll", "symbolic",
-    "trajectory_bound", "updates",
+    "LogLikelihood", "MLPNetwork", "MixtureLaw", "MultiScaleNetwork", "PatternLaw", "RBFNetwork",
+    "ReverseProcess", "Scaler", "Settings", "StepwiseNetwork", "Trainer", "UNetNetwork", "bits",
+    "bound", "check", "cifar10", "correction", "digits", "divergence", "draw", "draw_log_weights",
+    "edge_term", "evaluate", "evidence", "exact", "fit", "forward", "heartbeat", "identity_network",
+    "kernels", "learning", "library_version", "load", "log_likelihood", "log_weight_terms",
+    "log_weights", "mean_and_error", "mnist", "null_log_likelihood", "once", "plots", "prior_term",
+    "prove", "recorded", "rounding", "sampled_bound", "save", "schedules", "second_moment",
+    "swiss_roll", "symbolic", "trajectory_bound", "updates",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from dpm_lib import doors
 from dpm_lib.evidence import ledger
 from dpm_lib.evidence.row import in_words
 from dpm_lib.learning import checkpoints, evaluation, experiments, parallel, recipes, runs
+from dpm_lib.learning.data import Scaler
 
 __all__ = ["app"]
 
@@ -90,8 +91,8 @@ def train(
     seed: Annotated[int, typer.Option(help="Of weights, batches and noise.")] = 0,
     device: Device = "auto",
     dtype: Annotated[
-        str, typer.Option(help="float32, float64, or bfloat16 (autocast).")
-    ] = "float32",
+        str | None, typer.Option(help="float32, float64, bfloat16 (autocast); else the recipe's.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")
     ] = None,
@@ -104,10 +105,10 @@ def train(
     folder = out or Path("runs") / recipe
     with _messages():
         with parallel.joined(_device(device)) as where:
-            precision = doors.one_of("dtype", dtype, DTYPES)
+            precision = doors.one_of("dtype", dtype or "float32", DTYPES)
             made = recipes.make(
                 recipe, seed=seed, steps=steps, device=where, dtype=precision,
-                autocast=dtype == "bfloat16",
+                autocast=None if dtype is None else dtype == "bfloat16",
             )  # fmt: skip
             first, total = parallel.rank() == 0, made.settings.steps
             with tqdm(total=total, desc=recipe, unit="step", delay=1, disable=not first) as bar:
@@ -141,7 +142,7 @@ def sample(
         "samples.png"
     ),
 ) -> None:
-    """Draw examples from a checkpoint."""
+    """Draw examples from a checkpoint, in the units of the data where the model keeps them."""
     from dpm_lib.plots import write_samples
 
     with _messages():
@@ -149,7 +150,10 @@ def sample(
         g = torch.Generator(kept.model.kernel.beta.device).manual_seed(
             doors.integer("seed", seed, 0)
         )
-        drawn = kept.model.sample(n, generator=g).cpu()
+        drawn = kept.model.sample(n, generator=g)
+        if isinstance(kept.model.scaler, Scaler):
+            drawn = kept.model.scaler.inverse(drawn)
+        drawn = drawn.cpu()
         picture = kept.notes.get("picture")
         write_samples(out, drawn.view(n, *picture) if picture else drawn)
     typer.echo(out)
@@ -168,7 +172,7 @@ def show_data(
 
 @app.command()
 def record(
-    experiment: Annotated[str, typer.Argument(help="swiss_roll or digits.")],
+    experiment: Annotated[str, typer.Argument(help=", ".join(experiments.EXPERIMENTS))],
     seeds: Annotated[int, typer.Option(min=1, help="Number of seeds, from 0.")] = 3,
     device: Annotated[str, typer.Option(help="Where to run.")] = "cpu",
     out: Annotated[
@@ -177,22 +181,29 @@ def record(
 ) -> None:
     """Run an experiment in full (many minutes) and replace its file of records.
 
-    Finished runs are kept when it is interrupted: the same command goes on.
+    What is done is kept when it is interrupted: the same command goes on.
     """
     with _messages():
-        file = evaluation.record_file(experiment, out)
-        records = experiments.run_all(experiment, seeds=seeds, device=device, folder=out)
-        total = seeds * len(experiments.EXPERIMENTS.get(experiment, []))
-        finished = 0
-        try:
-            for _ in tqdm(records, desc=experiment, total=total, delay=1):
-                finished += 1
-        except KeyboardInterrupt:
-            typer.echo(
-                f"interrupted: {finished} of {total} runs are kept, the same command goes on",
-                err=True,
-            )
-            raise typer.Exit(130) from None
+        plans = doors.one_of("experiment", experiment, experiments.EXPERIMENTS)
+        file, finished, before = evaluation.record_file(experiment, out), 0, 0
+        with tqdm(total=seeds * sum(steps for _, steps in plans), desc=experiment, delay=1) as bar:
+            shown = _shown(bar)
+            records = experiments.run_all(
+                experiment, seeds=seeds, device=device, folder=out,
+                report=lambda step, K: shown(before + step, K),
+            )  # fmt: skip
+            try:
+                for found in records:
+                    finished, before = finished + 1, before + found["settings"]["steps"]
+                    bar.update(before - bar.n)
+            except (KeyboardInterrupt, runs.Interrupted):
+                bar.close()
+                typer.echo(
+                    f"interrupted: {finished} of {seeds * len(plans)} runs are finished, "
+                    "the same command goes on",
+                    err=True,
+                )
+                raise typer.Exit(130) from None
     typer.echo(file)
 
 

@@ -140,8 +140,11 @@ def answered(kernel: Kernel, xt: Tensor, answer: Any) -> Distribution | tuple[Te
             f"network must return {kernel.how_many} numbers for each of the states, "
             f"{tuple(xt.shape)}, got {doors.name_of(answer)}"
         )
-    if answer.device != xt.device:
-        raise ValueError(f"network must return a tensor on {xt.device}, got {answer.device}")
+    if answer.device != xt.device or not answer.is_floating_point():
+        raise ValueError(
+            f"network must return real numbers in floating point on {xt.device}, got "
+            f"{doors.name_of(answer)} on {answer.device}"
+        )
     answer = answer.to(xt.dtype)
     if answer.shape == xt.shape:
         return (answer,)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from tqdm import tqdm
 
 from dpm_lib import doors
@@ -19,7 +21,21 @@ from dpm_lib.protocol import Network, answered, check_event, check_result, measu
 __all__ = ["ReverseProcess"]
 
 CACHED, HELD = 2**20, 2**26
-"""Numbers that the parts of a network put out at once: so many are quick, so many fit."""
+"""Numbers that the operators of a network give together: so many are quick, so many fit."""
+
+
+class _Count(TorchDispatchMode):
+    """Adds up how many numbers operators give."""
+
+    def __init__(self, numbers: int) -> None:
+        super().__init__()
+        self.numbers = numbers
+
+    def __torch_dispatch__(self, operator, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        """What the operator gives."""
+        result = operator(*args, **(kwargs or {}))
+        self.numbers += sum(x.numel() for x in tree_leaves(result) if isinstance(x, Tensor))
+        return result
 
 
 class ReverseProcess(nn.Module):
@@ -37,7 +53,8 @@ class ReverseProcess(nn.Module):
             model; states stay in the model's units.
 
     Raises:
-        TypeError: no kernel, no network, no event shape, or the network returns something else.
+        TypeError: no kernel, no network, no event shape, a scaler that is no module, or the network
+            returns something else.
         ValueError: the network was made for another kernel or event, or what it returns does not
             fit the kernel.
 
@@ -63,6 +80,8 @@ class ReverseProcess(nn.Module):
             )
         self.event_shape = doors.event("event_shape", shape)
         self.network = network
+        if scaler is not None and not isinstance(scaler, nn.Module):
+            raise TypeError(f"scaler must be a torch.nn.Module, got {doors.name_of(scaler)}")
         self.scaler = scaler
         self.check_network()
         self.rows = self._try()
@@ -85,28 +104,18 @@ class ReverseProcess(nn.Module):
 
     @torch.no_grad()
     def _try(self) -> int:
-        """Ask the network once; how many rows it may be given at once, by what its parts put out.
+        """Ask the network once; how many rows it may be given at once, by what its operators give.
 
         Raises:
             TypeError, ValueError: what it returns is not what a network must return.
         """
-        sizes = [2 * self.kernel.outputs * self.event_shape.numel()]
-        parts = self.network.modules() if isinstance(self.network, nn.Module) else ()
-        hooks = [
-            part.register_forward_hook(
-                lambda _, __, out: sizes.append(out.numel() if isinstance(out, Tensor) else 0)
-            )
-            for part in parts
-        ]
         x = self.kernel.beta.new_zeros(2, *self.event_shape, dtype=self.dtype)
-        try:
-            if self.kernel.T > 1:
-                with measuring(self):
-                    self.ask(x, torch.full((2,), self.kernel.T, device=x.device))
-        finally:
-            for hook in hooks:
-                hook.remove()
-        each = sum(sizes) / 2
+        count = _Count(2 * self.kernel.outputs * self.event_shape.numel())
+        if self.kernel.T > 1:
+            t = torch.full((2,), self.kernel.T, device=x.device)
+            with measuring(self), count:
+                self.ask(x, t)
+        each = count.numbers / 2
         return int(max(1, min(max(32, CACHED / each), HELD / each)))
 
     @property

@@ -19,6 +19,7 @@ from dpm_lib.cli import app
 from dpm_lib.learning import experiments
 from dpm_lib.learning.evaluation import record
 from dpm_lib.learning.networks import temporal_bumps
+from dpm_lib.learning.parzen import best_width, parzen
 
 NAN, INF = float("nan"), float("inf")
 
@@ -166,6 +167,8 @@ TABLE = [
                       *more)),
     *rows("x0", "dpm.evaluate(m, •, generator=g)", "x[:1]"),
     *rows("repeats", "dpm.evaluate(m, x, generator=g, repeats=•)", *NO_COUNT),
+    *rows("steps", "dpm.evaluate(m, x, generator=g, steps=•)", *sorted(set(NO_COUNT) - {"None"})),
+    *rows("steps", "dpm.sampled_bound(m, x, generator=g, steps=•)", *NO_COUNT),
     *(row for call in ("null_log_likelihood", "prior_term", "edge_term", "correction") for row in [
         *rows("kernel", f"dpm.{call}(•, x)", *NO_KERNEL),
         *rows("x0", f"dpm.{call}(k, •)", *NO_DATA),
@@ -194,6 +197,24 @@ TABLE = [
         *rows("t", f"dpm.{net}(k, (2,), generator=g)(x, •)", "3", "None", "'1'"),
     ]),
     *rows("layers", "dpm.MLPNetwork(k, (2,), 8, •, generator=g)", *NO_COUNT),
+    *(row for net in ("UNetNetwork", "MultiScaleNetwork") for row in [
+        *rows("kernel", f"dpm.{net}(•, (1, 4, 4), generator=g)", *NO_KERNEL),
+        *rows("event_shape", f"dpm.{net}(k, •, generator=g)", "3", "None", "(16,)", "(4, 4)",
+              "(1, 6, 4)", "(1, 4, 7)", "(1, 1, 4, 4)"),
+        *rows("width", f"dpm.{net}(k, (1, 4, 4), •, generator=g)", *NO_COUNT),
+        *rows("generator", f"dpm.{net}(k, (1, 4, 4), 8, generator=•)", *NO_GENERATOR),
+        *rows("t", f"dpm.{net}(k, (1, 4, 4), 8, generator=g)(x.new_ones(3, 1, 4, 4), •)", "3",
+              "None"),
+    ]),
+    *rows("width", "dpm.UNetNetwork(k, (1, 4, 4), •, generator=g)", "4", "12"),
+    *rows("octaves", "dpm.UNetNetwork(k, (1, 4, 4), 8, •, generator=g)", *NO_COUNT[1:]),
+    *(row for size in ("layers", "scales", "hidden", "bumps")
+      for row in rows(size, f"dpm.MultiScaleNetwork(k, (1, 4, 4), {size}=•, generator=g)",
+                      *NO_COUNT)),
+    *rows("bumps", "dpm.MultiScaleNetwork(k, (1, 4, 4), bumps=•, generator=g)", "1"),
+    *rows("network", "dpm.ReverseProcess(k, •, (2,))", "lambda x, t: x * 1j",
+          "lambda x, t: x.long()", "lambda x, t: x > 0"),
+    *rows("scaler", "dpm.ReverseProcess(k, mlp(k), scaler=•)", "3", "'a'", "lambda x: x"),
     *rows("t", "temporal_bumps(•, 4, 3)", "None", "3", "ones.long()", "x"),
     *rows("T", "temporal_bumps(ones, •, 3)", *NO_COUNT),
     *rows("count", "temporal_bumps(ones, 4, •)", *NO_COUNT, "1"),
@@ -209,7 +230,8 @@ TABLE = [
     ("dpm.fit(m, x, steps=50, learning_rate=1e9, generator=g)", "network"),
     *rows("model", "dpm.•(identity, x, steps=1, generator=g)", "fit", "updates"),
     *rows("x0", "dpm.Trainer(m, •, dpm.Settings(1), generator=g)", "None", "x.numpy()[:0]",
-          "torch.utils.data.DataLoader(['a'])", "torch.utils.data.DataLoader(x * NAN)"),
+          "torch.utils.data.DataLoader(['a'])", "torch.utils.data.DataLoader([])",
+          "torch.utils.data.DataLoader(x * NAN)"),
     *rows("settings", "dpm.Trainer(m, x, •, generator=g)", "None", "3", "{'steps': 1}"),
     *rows("generator", "dpm.Trainer(m, x, dpm.Settings(1), generator=•)", *NO_GENERATOR),
     *rows("decay", "dpm.Settings(1, decay=•)", "None", "'linear'"),
@@ -221,6 +243,8 @@ TABLE = [
     ("dpm.fit(mlp_model(dpm.GaussianKernel(beta[:1])), x, steps=1, generator=g)", "model"),
     *rows("state", "dpm.Trainer(m, x, dpm.Settings(1, average=0.9), generator=g).restore(•)", "{}",
           "{'step': ones, 'generator': g.get_state()}"),
+    ("dpm.Trainer(m, x, dpm.Settings(1), generator=g).restore("
+     "{'step': -ones[0], 'generator': g.get_state()})", "step"),
     *rows("model", "dpm.save(•, file)", *NO_MODEL),
     ("dpm.save(identity, file)", "network"),
     *rows("t", "dpm.once(•)", "3", "None"),
@@ -272,15 +296,24 @@ TABLE = [
         *rows("dtype", f"dpm.{call}(dtype=•)", *NO_DTYPE),
         *rows("device", f"dpm.{call}(device=•)", *NO_DEVICE),
     ]),
-    *rows("generator", "dpm.digits(generator=•)", *NO_GENERATOR),
-    *rows("dtype", "dpm.digits(generator=g, dtype=•)", *NO_DTYPE),
-    *rows("device", "dpm.digits(generator=g, device=•)", *NO_DEVICE),
+    *(row for call in ("digits", "mnist", "cifar10") for row in [
+        *rows("generator", f"dpm.{call}(generator=•)", *NO_GENERATOR),
+        *rows("dtype", f"dpm.{call}(generator=g, dtype=•)", *NO_DTYPE),
+        *rows("device", f"dpm.{call}(generator=g, device=•)", *NO_DEVICE),
+    ]),
+    *rows("x", "parzen(•, x, 0.1)", "None", "NAN * x", "x.long()", "x[:0]"),
+    *rows("centres", "parzen(x, •, 0.1)", "None", "NAN * x", "x.float()", "x[:, :1]", "x[:0]"),
+    *rows("width", "parzen(x, x, •)", *NO_NUMBER),
+    *rows("widths", "best_width(x, x, •)", "None", "0.1", "x", "ones[:0]"),
+    ("best_width(x, x, 0 * ones)", "width"),
     # records
-    *rows("recipe", "experiments.run(•, seed=0)", "'mnist'", "None", "3"),
-    *rows("seed", "experiments.run('swiss-roll', seed=•)", "None", "1.5", "-1", "True"),
-    *rows("steps", "experiments.run('swiss-roll', seed=0, steps=•)", "0", "-5", "1.5", "True"),
-    *rows("device", "experiments.run('swiss-roll', seed=0, device=•)", *NO_DEVICE),
-    *rows("experiment", "list(experiments.run_all(•, seeds=1))", "'mnist'", "None"),
+    *rows("recipe", "experiments.run(•, file.parent, seed=0)", "'cifar'", "None", "3"),
+    *rows("seed", "experiments.run('swiss-roll', file.parent, seed=•)", "None", "1.5", "-1",
+          "True"),
+    *rows("steps", "experiments.run('swiss-roll', file.parent, seed=0, steps=•)", "0", "-5",
+          "1.5", "True"),
+    *rows("device", "experiments.run('swiss-roll', file.parent, seed=0, device=•)", *NO_DEVICE),
+    *rows("experiment", "list(experiments.run_all(•, seeds=1))", "'cifar'", "None"),
     *rows("seeds", "list(experiments.run_all('digits', seeds=•))", *NO_COUNT),
     *rows("device", "list(experiments.run_all('digits', seeds=1, device=•))", *NO_DEVICE),
     *rows("name", "dpm.recorded(•)", "'../x'", "''", "None", "'a/b'"),
@@ -331,7 +364,8 @@ def things():
         mixture3=dpm.MixtureLaw(x[:, 0], torch.eye(3).double(), x[0, 0]),
         cuda="cuda" if not torch.cuda.is_available() else "cuda:99",
         dpm=dpm, schedules=dpm.schedules, forward=dpm.forward, experiments=experiments,
-        record=record, temporal_bumps=temporal_bumps, torch=torch, NAN=NAN, INF=INF,
+        record=record, temporal_bumps=temporal_bumps, parzen=parzen, best_width=best_width,
+        torch=torch, NAN=NAN, INF=INF,
         Normal=Normal, Gamma=Gamma,
         Categorical=Categorical, copy=copy,
     )  # fmt: skip

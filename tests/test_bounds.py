@@ -85,12 +85,16 @@ def test_two_routes_to_the_bound(kernel, seed):
     x0 = states(kernel, 1, 2, seed)
     with torch.no_grad():
         terms = dpm.bound(model, x0.expand(4000, 2), generator=g)
-        one = dpm.sampled_bound(model, x0.expand(4000, 2), generator=g)
+        few = [
+            dpm.sampled_bound(model, x0.expand(4000, 2), generator=g, steps=steps)
+            for steps in (1, 4)
+        ]
     mean, error = terms.K_corrected.mean(), terms.K_corrected.std() / math.sqrt(4000)
     eq12 = dpm.trajectory_bound(model, x0, trajectories=4000, generator=g)
     within(eq12.estimate[0], mean, math.hypot(error, eq12.standard_error[0]))
-    single = one.std() / math.sqrt(4000)
-    within(one.mean(), terms.K.mean(), math.hypot(error, single))
+    for sampled in few:
+        single = sampled.std() / math.sqrt(4000)
+        within(sampled.mean(), terms.K.mean(), math.hypot(error, single))
     assert (terms.kl >= -1e-12).all()
     assert (terms.ceiling + 1e-9 >= terms.K).all()
     torch.testing.assert_close(terms.bits * math.log(2), terms.K)
@@ -110,8 +114,9 @@ def test_split(kernel, seed):
     torch.testing.assert_close(dpm.correction(kernel, x0), both, rtol=1e-9, atol=1e-9)
 
 
-def test_every_step_is_drawn_for_training(generator):
-    """The sampled bound draws the steps 2 … T, each as often as the others."""
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_every_step_is_drawn(steps, generator):
+    """The sampled bound draws the steps 2 … T, each as often as the others, in equal parts."""
     kernel, seen = dpm.GaussianKernel(dpm.schedules.erase_evenly(5)), []
 
     def network(xt, t):
@@ -120,10 +125,15 @@ def test_every_step_is_drawn_for_training(generator):
 
     model = dpm.ReverseProcess(kernel, dpm.ClosedForm(torch.Size([1]), network))
     n = 8000
-    dpm.sampled_bound(model, torch.ones(n, 1).double(), generator=generator)
+    seen.clear()
+    dpm.sampled_bound(model, torch.ones(n, 1).double(), generator=generator, steps=steps)
     times = torch.cat(seen).bincount(minlength=6)
     assert times[:2].tolist() == [0, 0]
-    assert ((times[2:] - n / 4).abs() < 5 * math.sqrt(n * 3 / 16)).all()
+    assert ((times[2:] - steps * n / 4).abs() < 5 * math.sqrt(steps * n * 3 / 16)).all()
+    parts = torch.cat(seen).view(steps, n)
+    for k, part in enumerate(parts):
+        assert part.min() == 2 + 4 * k // steps
+        assert part.max() == 2 + (4 * (k + 1) - 1) // steps
 
 
 def test_mean_and_error(generator):

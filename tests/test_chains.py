@@ -55,7 +55,7 @@ def test_edge_step_is_fixed(generator):
     beta = dpm.schedules.erase_evenly(5)
     for kernel in (dpm.GaussianKernel(beta), dpm.BinomialKernel(beta, 0.3)):
         network = dpm.MLPNetwork(kernel, (2,), hidden=4, layers=1, generator=generator)
-        torch.nn.init.constant_(network.bias[-4:], 0.7)
+        torch.nn.init.constant_(network.clock.bias[-4:], 0.7)
         model = dpm.ReverseProcess(kernel, network)
         x, y = states(kernel, 6, 2, 1).split(3)
         mixed = model.step(x, torch.tensor([1, 3, 5])).log_prob(y)

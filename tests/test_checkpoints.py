@@ -1,5 +1,6 @@
 """A model in a file: it comes back as it was, or is refused with the reason."""
 
+import json
 import re
 import subprocess
 import sys
@@ -138,6 +139,26 @@ def test_foreign_files_are_refused(tmp_path):
         dpm.load(path)
     torch.save({"x": torch.ones(2)}, path)
     with pytest.raises(ValueError, match="must be a whole safetensors file"):
+        dpm.load(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kernel": "Other"}, {"kernel": None}, {"arguments": {"other": 3}}, {"arguments": 3},
+        {"arguments": {"hidden": "a"}}, {"event_shape": None}, {"event_shape": ["a"]},
+        {"dtype": "int64"}, {"dtype": None},
+    ],
+)  # fmt: skip
+def test_a_header_of_no_model_is_refused(change, generator, tmp_path, monkeypatch):
+    """Also where the hash is right: by a ValueError that names the file or what is wrong."""
+    model = trained(KERNELS[0], dpm.MLPNetwork, generator)
+    as_json = json.dumps
+    monkeypatch.setattr(
+        checkpoints.json, "dumps", lambda header, **how: as_json({**header, **change}, **how)
+    )
+    path = dpm.save(model, tmp_path / "a.safetensors")
+    with pytest.raises((ValueError, TypeError), match=r"(a\.safetensors|kernel|event_shape) must"):
         dpm.load(path)
 
 

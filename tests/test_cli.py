@@ -3,13 +3,14 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from dpm_lib.cli import app
 from dpm_lib.evidence import ledger
 from dpm_lib.evidence.equations import EQUATIONS
-from dpm_lib.learning import evaluation, experiments
+from dpm_lib.learning import evaluation, experiments, runs
 
 
 def test_ledger_as_json():
@@ -87,7 +88,8 @@ def roll(monkeypatch, tmp_path):
     """An experiment of two runs for each seed, and the list of runs that were trained."""
     trained = []
 
-    def run(name, *, seed, steps, device):
+    def run(name, folder, *, seed, steps, device, report):
+        report(steps, 1.0)
         trained.append((steps, seed))
         return {
             "recipe": name, "seed": seed, "device": device, "settings": {"steps": steps},
@@ -113,24 +115,25 @@ def test_an_experiment_is_run_and_recorded(roll, tmp_path):
     assert [(run["settings"]["steps"], run["seed"]) for run in runs] == roll == PLAN
     left = {path.name for path in (tmp_path / "experiments").iterdir() if path.suffix != ".lock"}
     assert left == {"roll.json"}
-    result = CliRunner().invoke(app, ["record", "mnist"])
+    result = CliRunner().invoke(app, ["record", "cifar"])
     assert result.exit_code == 2
-    assert "experiment must be one of ['roll'], got 'mnist'" in result.output
+    assert "experiment must be one of ['roll'], got 'cifar'" in result.output
 
 
-def test_an_experiment_that_was_interrupted_goes_on(roll, monkeypatch):
+@pytest.mark.parametrize("error", [KeyboardInterrupt, runs.Interrupted("saved")])
+def test_an_experiment_that_was_interrupted_goes_on(error, roll, monkeypatch):
     """What is finished is kept and not run again; what another library has run is."""
     run = experiments.run
 
-    def interrupted(name, **settings):
+    def interrupted(name, folder, **settings):
         if len(roll) == 2:
-            raise KeyboardInterrupt
-        return run(name, **settings)
+            raise error
+        return run(name, folder, **settings)
 
     monkeypatch.setattr(experiments, "run", interrupted)
     result = CliRunner().invoke(app, ["record", "roll", "--seeds", "2"])
     assert result.exit_code == 130
-    assert "interrupted: 2 of 4 runs are kept" in result.output
+    assert "interrupted: 2 of 4 runs are finished" in result.output
     assert len(evaluation.recorded("roll.part")) == 2
     with pytest.raises(FileNotFoundError):
         evaluation.recorded("roll")
@@ -157,3 +160,23 @@ def test_as_a_module():
     """``python -m dpm_lib`` is the same program."""
     command = [sys.executable, "-m", "dpm_lib", "equations", "--help"]
     assert b"--json" in subprocess.run(command, capture_output=True, check=True).stdout
+
+
+def test_train_evaluate_and_sample(tmp_path):
+    """A checkpoint goes through the commands; samples come in the units of the data."""
+    pytest.importorskip("sklearn")
+    run, out = str(tmp_path / "run"), tmp_path / "samples.npy"
+    call = CliRunner().invoke
+    trained = call(app, ["train", "digits", "--steps", "2", "--device", "cpu", "--out", run])
+    assert trained.exit_code == 0, trained.output
+    assert "K = " in trained.output
+    measured = call(app, ["evaluate", run, "--json", "--device", "cpu"])
+    record = json.loads(measured.output)
+    assert record["n"] == 297
+    assert f"K = {record['K']:.4f}" in trained.output
+    drawn = call(app, ["sample", run, "--n", "50", "--device", "cpu", "--out", str(out)])
+    assert drawn.exit_code == 0, drawn.output
+    levels = np.load(out, allow_pickle=False)
+    assert levels.shape == (50, 8, 8)
+    assert levels.mean() == pytest.approx(4.9, abs=1)
+    assert levels.std() == pytest.approx(6, abs=1)

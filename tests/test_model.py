@@ -286,3 +286,26 @@ def test_errors_that_are_given_hold_the_truth(generator):
             if spread == 3:
                 assert got.reliable.sum() < 10
     assert given > 15
+
+
+def test_rows_do_not_depend_on_how_a_network_is_written(generator):
+    """As many rows for layers that are modules as for their products alone; fewer for wider ones."""
+    kernel = dpm.GaussianKernel(torch.tensor([0.2, 0.4]))
+
+    def rows(width, apart):
+        layers = torch.nn.Sequential(
+            torch.nn.Linear(2, width), torch.nn.SiLU(), torch.nn.Linear(width, 4)
+        )
+        inner, outer = (
+            (layer.weight.detach(), layer.bias.detach()) for layer in (layers[0], layers[2])
+        )
+
+        def products(x, t):
+            h = torch.nn.functional.silu(torch.nn.functional.linear(x, *inner))
+            return torch.nn.functional.linear(h, *outer)
+
+        network = products if apart else lambda x, t: layers(x)
+        return dpm.ReverseProcess(kernel, network, (2,)).rows
+
+    assert rows(1000, apart=True) == rows(1000, apart=False)
+    assert rows(1000, apart=True) == pytest.approx(10 * rows(10_000, apart=True), rel=0.05)

@@ -4,7 +4,9 @@ import json
 import os
 import random
 import signal
+import sys
 import time
+import types
 from functools import partial
 
 import pytest
@@ -97,6 +99,23 @@ def test_stopped_and_resumed_it_is_the_same_run(tmp_path):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     trained(tmp_path / "torn")
     assert_same(tmp_path / "torn", tmp_path / "whole")
+
+
+def test_an_experiment_goes_on_within_a_run(tmp_path):
+    """A run that was stopped halfway gives the record of one that was not."""
+
+    def stop(step, K):
+        if step == STEPS // 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    plan = {"seed": 5, "steps": STEPS}
+    with pytest.raises(runs.Interrupted):
+        experiments.run("tiny", tmp_path / "a", **plan, report=stop)
+    seen = []
+    goes_on = experiments.run("tiny", tmp_path / "a", **plan, report=lambda *now: seen.append(now))
+    whole = experiments.run("tiny", tmp_path / "b", **plan)
+    assert [step for step, _ in seen] == list(range(STEPS // 2 + 1, STEPS + 1))
+    assert {**goes_on, "seconds": 0} == {**whole, "seconds": 0}
 
 
 def test_a_finished_run_has_the_averages_and_a_record(tmp_path):
@@ -218,3 +237,28 @@ def test_too_little_memory_says_what_to_lower(tmp_path):
         )
         with pytest.raises(MemoryError, match="batch must be lower for this device, now 16"):
             runs.train(broken, tmp_path / type(error).__name__, report=print)
+
+
+def test_tensorboard_shows_the_metrics(tmp_path, monkeypatch):
+    """Where it is installed, each line of the metrics is in it too."""
+    shown = []
+
+    class SummaryWriter:
+        def __init__(self, folder):
+            shown.append(folder)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            shown.append("closed")
+
+        def add_scalar(self, *what):
+            shown.append(what)
+
+    module = types.SimpleNamespace(SummaryWriter=SummaryWriter)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    trained(tmp_path)
+    (line,) = map(json.loads, (tmp_path / runs.METRICS).read_text().splitlines())
+    values = [(name, line[name], STEPS) for name in ("K", "score")]
+    assert shown == [str(tmp_path), *values, "closed"]

@@ -161,9 +161,9 @@ def test_fit_reports_and_updates_can_be_left(generator, capsys):
     """A callback sees every update; an iterator that is not used trains nothing."""
     kernel = dpm.GaussianKernel(BETA)
     model, x0, seen = trained(kernel, generator), torch.ones(8, 2).double(), []
-    before = model.network.bias.clone()
+    before = model.network.clock.bias.clone()
     dpm.updates(model, x0, steps=9, generator=generator)
-    assert torch.equal(model.network.bias, before)
+    assert torch.equal(model.network.clock.bias, before)
     trace = dpm.fit(model, x0, steps=3, generator=generator,
                     report=lambda step, K: seen.append((step, K)), progress=True)  # fmt: skip
     assert seen == list(enumerate(trace.tolist(), 1))
@@ -179,7 +179,7 @@ def test_autocast_trains_nearly_the_same(generator):
         model = trained(kernel, g)
         x0 = torch.ones(64, 2)
         first.append(dpm.fit(model, x0, steps=1, generator=g, autocast=autocast).item())
-        assert model.network.bias.dtype == torch.float32
+        assert model.network.clock.bias.dtype == torch.float32
     assert first[0] != first[1]
     assert first[1] == pytest.approx(first[0], rel=0.02)
 

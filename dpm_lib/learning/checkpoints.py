@@ -127,26 +127,40 @@ def read(
     """Read a model and what was saved with it; arguments and errors are those of :func:`load`."""
     where, path = doors.device_like(device), Path(path)
     tensors, header = _contents(path)
-    kind = doors.one_of(f"kernel in {path.name}", header["kernel"], KERNELS)
-    rates = {name.removeprefix("kernel."): tensors[name] for name in tensors if _is_rate(name)}
-    kernel = kind(rates.pop("beta"), **{name: value.item() for name, value in rates.items()})
-    kernel = kernel.to(where, getattr(torch, header["dtype"]))
-    event = tuple(header["event_shape"])
-    if network is None:
-        if header["network"] not in NETWORKS:
-            raise ValueError(
-                f"network must be given to load {path.name}, a function (kernel, event_shape) that "
-                f"makes a {header['network']}: it is none of {sorted(NETWORKS)}"
-            )
-        fresh = torch.Generator(where).manual_seed(0)
-        made = NETWORKS[header["network"]](kernel, event, **header["arguments"], generator=fresh)
-    else:
-        made = network(kernel, event)
-    scaler = Scaler(torch.tensor([[0.0], [1.0]])).to(where) if header["scaled"] else None
+    try:
+        kernel, event = _kernel(tensors, header, where), tuple(header["event_shape"])
+        made = network(kernel, event) if network else _network(kernel, event, header, path)
+        scaler = Scaler(torch.tensor([[0.0], [1.0]])).to(where) if header["scaled"] else None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path.name} must describe a model of this library, {library_version()}, its header "
+            f"does not: {type(error).__name__}: {error}"
+        ) from error
     model = ReverseProcess(kernel, made.to(where), event, scaler)
     _fill(model, {name: t for name, t in tensors.items() if not name.startswith(BESIDE)}, path)
     beside = {n.removeprefix(BESIDE): t for n, t in tensors.items() if n.startswith(BESIDE)}
     return Checkpoint(model, header["notes"], beside)
+
+
+def _kernel(tensors: dict[str, Tensor], header: dict[str, Any], where: torch.device) -> Kernel:
+    """The kernel that a header names, of the rates in the file."""
+    kind = doors.one_of("kernel", header["kernel"], KERNELS)
+    rates = {name.removeprefix("kernel."): tensors[name] for name in tensors if _is_rate(name)}
+    kernel = kind(rates.pop("beta"), **{name: value.item() for name, value in rates.items()})
+    return kernel.to(where, getattr(torch, header["dtype"]))
+
+
+def _network(
+    kernel: Kernel, event: tuple[int, ...], header: dict[str, Any], path: Path
+) -> nn.Module:
+    """The network that a header names, with weights that are still to be filled in."""
+    if header["network"] not in NETWORKS:
+        raise ValueError(
+            f"network must be given to load {path.name}, a function (kernel, event_shape) that "
+            f"makes a {header['network']}: it is none of {sorted(NETWORKS)}"
+        )
+    fresh = torch.Generator(kernel.beta.device).manual_seed(0)
+    return NETWORKS[header["network"]](kernel, event, **header["arguments"], generator=fresh)
 
 
 def _contents(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -6,16 +6,16 @@ keeps what is finished.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from dpm_lib import doors
 from dpm_lib.bounds import second_moment
 from dpm_lib.evidence.provenance import library_version
 from dpm_lib.evidence.storage import locked
-from dpm_lib.learning import evaluation, recipes
+from dpm_lib.learning import evaluation, recipes, runs
 from dpm_lib.learning.evaluation import evaluate
-from dpm_lib.learning.training import Trainer
 from dpm_lib.reverse import ReverseProcess
 
 __all__ = ["EXPERIMENTS", "measured", "run", "run_all"]
@@ -23,6 +23,9 @@ __all__ = ["EXPERIMENTS", "measured", "run", "run_all"]
 EXPERIMENTS = {
     "swiss_roll": [("swiss-roll-rbf", 40_000), ("swiss-roll", 40_000)],
     "digits": [("digits", 4_000), ("digits", 12_000), ("digits", 24_000)],
+    "heartbeat": [("heartbeat", 3_000)],
+    "mnist": [("mnist", 4000), ("mnist-multi-scale", 4000)],
+    "mnist_bits": [("mnist-bits", 4000)],
 }
 """Name of a file in ``results/experiments`` to the recipes and numbers of updates in it."""
 
@@ -33,33 +36,44 @@ def measured(made: recipes.Made, model: ReverseProcess) -> dict[str, Any]:
     It is that of :func:`dpm_lib.evaluate`, with ``recipe``, its ``settings``, ``second_moment`` of
     the held-out data, and ``K_train`` on data that it has seen, if there are any.
     """
-    g = made.fresh()
-    result = {"recipe": made.notes["recipe"]} | evaluate(model, made.data.held_out, generator=g)
+    g, steps = made.fresh(), made.data.steps
+    found = evaluate(model, made.data.held_out, generator=g, steps=steps)
+    result = {"recipe": made.notes["recipe"]} | found
     if made.data.seen is not None:
-        result["K_train"] = evaluate(model, made.data.seen, generator=g)["K"]
+        result["K_train"] = evaluate(model, made.data.seen, generator=g, steps=steps)["K"]
     result["second_moment"] = second_moment(made.data.held_out).item()
     return result | {"settings": made.notes["settings"], "seed": made.notes["seed"]}
 
 
-def run(name: str, *, seed: int, steps: int | None = None, device: str = "cpu") -> dict[str, Any]:
+def run(
+    name: str,
+    folder: Path,
+    *,
+    seed: int,
+    steps: int | None = None,
+    device: str = "cpu",
+    report: Callable[[int, float], Any] = lambda step, K: None,
+) -> dict[str, Any]:
     """Train a recipe in float32 and measure it on held-out data: one record.
 
     Args:
         name, seed, steps, device: as in :func:`dpm_lib.learning.recipes.make`.
+        folder: of the training; one that was stopped there goes on.
+        report: called with number and K of each update.
 
     Returns:
-        What :func:`measured` gives, with the ``seconds`` of training and evaluation together.
+        What :func:`measured` gives, with the ``seconds`` of training and evaluation together, of
+        the last session of a training that was stopped.
 
     Raises:
-        TypeError, ValueError: as in :func:`dpm_lib.learning.recipes.make`.
+        TypeError, ValueError, OSError: as in :func:`dpm_lib.learning.recipes.make` and
+            :func:`dpm_lib.learning.runs.train`.
+        Interrupted: as in :func:`dpm_lib.learning.runs.train`.
     """
     begin = time.perf_counter()
     made = recipes.make(name, seed=seed, steps=steps, device=device)
-    trainer = Trainer(made.model, made.data.source, made.settings, generator=made.generator)
-    while trainer.step < trainer.settings.steps:
-        trainer.update()
-    trainer.finish()
-    return measured(made, made.model) | {"seconds": round(time.perf_counter() - begin, 1)}
+    model = runs.train(made, folder, resume=True, report=report)
+    return measured(made, model) | {"seconds": round(time.perf_counter() - begin, 1)}
 
 
 def run_all(
@@ -68,19 +82,23 @@ def run_all(
     seeds: int,
     device: str = "cpu",
     folder: str | os.PathLike[str] | None = None,
+    report: Callable[[int, float], Any] = lambda step, K: None,
 ) -> Iterator[dict[str, Any]]:
     """Run an experiment in full, write its file and yield each record as it is finished.
 
     Finished runs stand in ``<name>.part.json`` until all are; a later call of the same recipes,
-    seeds, steps, device and library does not run them again.
+    seeds, steps, device and library does not run them again, and goes on with one that was stopped.
+    The trained models stay in folders of ``<name>.runs``.
 
     Args:
         name: key of :data:`EXPERIMENTS`.
         seeds: number of seeds of each recipe, from 0.
         device: where to run.
         folder: of the file; by default, in a clone, ``results/experiments``.
+        report: called with number and K of each update.
 
     Raises:
+        Interrupted: Ctrl-C was pressed in a training; it has been saved.
         TypeError: seeds is no integer.
         ValueError: the experiment is unknown, seeds is not positive, this machine has no such
             device, no folder is given where there is no clone, the folder cannot be written, or the
@@ -89,15 +107,18 @@ def run_all(
     plans = doors.one_of("experiment", name, EXPERIMENTS)
     doors.integer("seeds", seeds)
     part, parts = f"{name}.part", evaluation.record_file(f"{name}.part", folder)
-    where = (str(doors.device_like(device)), library_version())
-    plan = [(*each, seed, *where) for each in plans for seed in range(seeds)]
+    made_by = (str(doors.device_like(device)), library_version())
+    plan = [(*each, seed, *made_by) for each in plans for seed in range(seeds)]
     with locked(parts.with_suffix("")):
         finished = {_plan(record): record for record in _unfinished(part, folder)}
         evaluation.record(part, list(finished.values()), folder)
         for key in plan:
             if key not in finished:
                 recipe, steps, seed, *_ = key
-                finished[key] = run(recipe, seed=seed, steps=steps, device=device)
+                where = parts.with_name(f"{name}.runs") / "-".join(map(str, key))
+                finished[key] = run(
+                    recipe, where, seed=seed, steps=steps, device=device, report=report
+                )
                 evaluation.record(part, list(finished.values()), folder)
             yield finished[key]
         evaluation.record(name, [finished[key] for key in plan], folder)

@@ -16,13 +16,20 @@ from dpm_lib import doors, schedules
 from dpm_lib.bounds import second_moment
 from dpm_lib.kernels import BinomialKernel, GaussianKernel, Kernel
 from dpm_lib.learning import data
-from dpm_lib.learning.networks import MLPNetwork, RBFNetwork, StepwiseNetwork
+from dpm_lib.learning.data.scaling import Scaler
+from dpm_lib.learning.networks import (
+    MLPNetwork,
+    MultiScaleNetwork,
+    RBFNetwork,
+    StepwiseNetwork,
+    UNetNetwork,
+)
 from dpm_lib.learning.training import Settings, Source
 from dpm_lib.reverse import ReverseProcess
 
 __all__ = [
     "DATA", "RECIPES", "Data", "Made", "Recipe", "described", "digits", "heartbeat", "made_again",
-    "make", "swiss_roll",
+    "make", "mnist", "mnist_bits", "swiss_roll",
 ]  # fmt: skip
 
 
@@ -39,12 +46,16 @@ class Data:
         held_out: examples that no training sees.
         seen: examples that training has seen, if it does not draw fresh ones for ever.
         picture: shape in which one example is drawn as a picture.
+        scaler: what the data went through, if they have units of their own.
+        steps: at how many steps each example is measured; None for all.
     """
 
     source: Source
     held_out: Tensor
     seen: Tensor | None = None
     picture: tuple[int, ...] | None = None
+    scaler: Scaler | None = None
+    steps: int | None = None
 
 
 def swiss_roll(device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> Data:
@@ -63,7 +74,32 @@ def digits(device: torch.device, dtype: torch.dtype, generator: torch.Generator)
     """The 8x8 digits with fresh dequantisation for every batch, 297 of them held out."""
     cpu = torch.Generator().manual_seed(generator.initial_seed())
     images = data.digits(dtype=dtype, device=device, generator=cpu)
-    return Data(images.draw, images.test, images.train, images.shape)
+    return Data(images.draw, images.test, images.train, images.shape, images.scaler)
+
+
+def mnist(device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> Data:
+    """MNIST with fresh dequantisation for every batch, its 10 000 test pictures held out."""
+    cpu = torch.Generator().manual_seed(generator.initial_seed())
+    images = data.mnist(dtype=dtype, device=device, generator=cpu)
+    seen = images.train[:2000]
+    return Data(images.draw, images.test, seen, images.shape, images.scaler, steps=10)
+
+
+def mnist_bits(device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> Data:
+    """MNIST as bits, drawn anew for every batch with a chance in proportion to the grey level."""
+    grey, test = (levels.to(device) for levels in data.mnist_levels())
+
+    def tossed(levels: Tensor, g: torch.Generator) -> Tensor:
+        """Bits of these chances."""
+        return torch.bernoulli(levels.to(dtype) / 255, generator=g)
+
+    def draw(n: int, g: torch.Generator) -> Tensor:
+        """Draw n training pictures."""
+        return tossed(grey[torch.randint(len(grey), (n,), generator=g, device=device)], g)
+
+    held_out = tossed(test, generator)
+    seen = tossed(grey[:2000], generator)
+    return Data(draw, held_out, seen, (28, 28), steps=10)
 
 
 def geometric_gaussian(
@@ -76,6 +112,11 @@ def geometric_gaussian(
 def even_binomial(device: torch.device, dtype: torch.dtype, *, T: int, rate: float) -> Kernel:
     """Binomial kernel that erases the same part of the signal at every step."""
     return BinomialKernel(schedules.erase_evenly(T, dtype=dtype, device=device), rate)
+
+
+def cosine_binomial(device: torch.device, dtype: torch.dtype, *, T: int, rate: float) -> Kernel:
+    """Binomial kernel whose signal falls as a squared cosine: slow first and last."""
+    return BinomialKernel(schedules.cosine(T, dtype=dtype, device=device), rate)
 
 
 @dataclass(frozen=True)
@@ -100,7 +141,10 @@ class Recipe:
         return {name: _named(part) for name, part in parts.items()} | self.settings.as_dict()
 
 
-DATA = {"swiss-roll": swiss_roll, "heartbeat": heartbeat, "digits": digits}
+DATA = {
+    "swiss-roll": swiss_roll, "heartbeat": heartbeat, "digits": digits, "mnist": mnist,
+    "mnist-bits": mnist_bits,
+}  # fmt: skip
 """Name to data."""
 
 RECIPES = {
@@ -122,6 +166,29 @@ RECIPES = {
         digits, partial(geometric_gaussian, T=100, first=5e-4, last=0.3),
         partial(MLPNetwork, hidden=256),
         Settings(12_000, learning_rate=4e-3),
+    ),
+    "mnist": Recipe(
+        mnist, partial(geometric_gaussian, T=1000, first=1e-7, last=0.07),
+        partial(UNetNetwork, width=24, octaves=8),
+        Settings(
+            4000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
+            autocast=True,
+        ),
+    ),
+    "mnist-multi-scale": Recipe(
+        mnist, partial(geometric_gaussian, T=1000, first=1e-7, last=0.07),
+        partial(MultiScaleNetwork, width=20),
+        Settings(
+            4000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
+            autocast=True,
+        ),
+    ),
+    "mnist-bits": Recipe(
+        mnist_bits, partial(cosine_binomial, T=1000, rate=0.13), partial(UNetNetwork, width=24),
+        Settings(
+            4000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
+            autocast=True,
+        ),
     ),
 }  # fmt: skip
 """Name to recipe."""
@@ -161,7 +228,7 @@ def make(
     steps: int | None = None,
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
-    autocast: bool = False,
+    autocast: bool | None = None,
 ) -> Made:
     """Data and an untrained model of a recipe.
 
@@ -171,7 +238,7 @@ def make(
         steps: number of updates, if not that of the recipe.
         device: where to run.
         dtype: of states and parameters.
-        autocast: whether the network computes in bfloat16.
+        autocast: whether the network computes in bfloat16, if not as in the recipe.
 
     Raises:
         TypeError: seed or steps is no integer.
@@ -181,6 +248,7 @@ def make(
     recipe = doors.one_of("recipe", name, RECIPES)
     doors.integer("seed", seed, 0)
     steps = recipe.settings.steps if steps is None else doors.integer("steps", steps)
+    autocast = recipe.settings.autocast if autocast is None else autocast
     recipe = replace(recipe, settings=replace(recipe.settings, steps=steps, autocast=autocast))
     where = doors.device_like(device)
     generator = torch.Generator(where).manual_seed(seed)
@@ -191,7 +259,8 @@ def make(
         "recipe": name, "seed": seed, "settings": recipe.as_dict(), "picture": parts.picture,
         "device": str(where), "dtype": str(dtype).removeprefix("torch."),
     }  # fmt: skip
-    return Made(recipe.settings, notes, parts, ReverseProcess(kernel, network), generator)
+    model = ReverseProcess(kernel, network, scaler=parts.scaler)
+    return Made(recipe.settings, notes, parts, model, generator)
 
 
 def made_again(notes: dict[str, Any], device: str) -> Made:

@@ -1,9 +1,9 @@
 """A training in a folder of its own, which nothing can lose.
 
 ``last.safetensors`` is the newest checkpoint, ``previous.safetensors`` the one before it and
-``best.safetensors`` the one of the highest score; ``metrics.jsonl`` has a line for each.  A
-checkpoint is written under another name and renamed when it is whole, so that each of these files
-is whole at any moment.
+``best.safetensors`` the one of the highest score; ``metrics.jsonl`` has a line for each, and so
+have the event files of TensorBoard, where it is installed.  A checkpoint is written under another
+name and renamed when it is whole, so that each of these files is whole at any moment.
 """
 
 import json
@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,8 @@ from dpm_lib.reverse import ReverseProcess
 
 __all__ = ["BEST", "LAST", "METRICS", "PREVIOUS", "Interrupted", "restored", "score", "train"]
 
-SCORED = 4096
-"""How many held-out examples the score of a checkpoint looks at, each at one step."""
+FEWEST, MOST, STEPS = 64, 512, 4
+"""How many held-out examples the score of a checkpoint looks at, and at how many steps each."""
 
 LAST, PREVIOUS, BEST = "last.safetensors", "previous.safetensors", "best.safetensors"
 METRICS = "metrics.jsonl"
@@ -98,7 +98,7 @@ def train(
         OSError: a checkpoint cannot be written; those that were there are as they were.
     """
     first = parallel.rank() == 0
-    with _alone(folder) if first else nullcontext(), _asked_to_stop() as stop:
+    with _owned(folder) as show, _asked_to_stop() as stop:
         trainer = _trainer(made, folder, resume)
         best = _cut(folder / METRICS, trainer.step) if first else math.nan
         sums: list[float] = []
@@ -109,7 +109,7 @@ def train(
             asked = parallel.either(stop.is_set())
             ended = trainer.step == trainer.settings.steps or asked
             if first and (ended or time.monotonic() - since >= seconds):
-                best = _checkpoint(trainer, folder, made, sums, best, begin)
+                best = _checkpoint(trainer, folder, made, sums, best, begin, show)
                 sums, since = [], time.monotonic()
             if asked and trainer.step < trainer.settings.steps:
                 parallel.either(asked)  # the others wait until the first has saved
@@ -140,10 +140,13 @@ def _trainer(made: Made, folder: Path, resume: bool) -> Trainer:
 
 
 def score(made: Made, model: ReverseProcess) -> float:
-    """Estimate of K on held-out examples, the same examples and noise each time, nats."""
-    x0 = made.data.held_out[:SCORED]
+    """Estimate of K on a few held-out examples, the same and with the same noise each time, nats.
+
+    They are as many as the network takes at once, so that a score costs a few of its calls.
+    """
+    x0 = made.data.held_out[: max(FEWEST, min(MOST, model.rows))]
     with torch.no_grad(), measuring(model):
-        return sampled_bound(model, x0, generator=made.fresh()).mean().item()
+        return sampled_bound(model, x0, generator=made.fresh(), steps=STEPS).mean().item()
 
 
 def _updated(trainer: Trainer, folder: Path) -> float:
@@ -171,6 +174,7 @@ def _checkpoint(
     sums: list[float],
     best: float,
     begin: float,
+    show: Callable[[dict[str, float]], None],
 ) -> float:
     """Save the training, and note how far it has come; return the highest score so far.
 
@@ -197,6 +201,7 @@ def _checkpoint(
             save(model, folder / BEST, notes=kept)
     with (folder / METRICS).open("a", encoding="utf8") as file:
         file.write(json.dumps(line) + "\n")
+    show(line)
     if (folder / LAST).exists():
         shutil.copyfile(folder / LAST, folder / f".{PREVIOUS}.new")
         (folder / f".{PREVIOUS}.new").replace(folder / PREVIOUS)
@@ -221,6 +226,16 @@ def _cut(path: Path, step: int) -> float:
 
 
 @contextmanager
+def _owned(folder: Path) -> Iterator[Callable[[dict[str, float]], None]]:
+    """What shows a line of the metrics, in a folder that is this run's; of the first process."""
+    if parallel.rank() > 0:
+        yield lambda line: None
+        return
+    with _alone(folder), _board(folder) as show:
+        yield show
+
+
+@contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keep other runs out of the folder."""
     try:
@@ -228,6 +243,24 @@ def _alone(folder: Path) -> Iterator[None]:
             yield
     except TimeoutError:
         raise ValueError(f"out must be a folder of its own, another run uses {folder}") from None
+
+
+@contextmanager
+def _board(folder: Path) -> Iterator[Callable[[dict[str, float]], None]]:
+    """What shows a line of the metrics in TensorBoard, or does nothing without it."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        yield lambda line: None
+        return
+    with SummaryWriter(str(folder)) as writer:  # type: ignore[no-untyped-call]
+
+        def show(line: dict[str, float]) -> None:
+            """Note one checkpoint."""
+            for name in ("K", "score"):
+                writer.add_scalar(name, line[name], line["step"])  # type: ignore[no-untyped-call]
+
+        yield show
 
 
 @contextmanager

@@ -202,10 +202,12 @@ class Trainer:
     def finished(self) -> Iterator[ReverseProcess]:
         """The model as it would be after :meth:`finish`, for as long as it is looked at."""
         now = [p.detach().clone() for p in self.parameters]
-        self.finish()
-        yield self.model
-        for parameter, value in zip(self.parameters, now, strict=True):
-            parameter.data.copy_(value)
+        try:
+            self.finish()
+            yield self.model
+        finally:
+            for parameter, value in zip(self.parameters, now, strict=True):
+                parameter.data.copy_(value)
 
     def state(self) -> dict[str, Tensor]:
         """All that the next update depends on beside the model, as tensors by name.
@@ -235,7 +237,7 @@ class Trainer:
         odd = [key for key, p in wanted.items() if key not in state or state[key].shape != p.shape]
         if odd or not {"step", "generator"} <= state.keys():
             raise ValueError(f"state must be that of this training, it lacks {odd[:5]}")
-        self.step = int(state["step"])
+        self.step = doors.integer("step", int(state["step"]), 0)
         self.generator.set_state(state["generator"].cpu())
         with torch.no_grad():
             for key, p in wanted.items():
@@ -357,6 +359,8 @@ class _Loaded:
         if batch is None:
             self.batches = iter(self.loader)
             batch = next(self.batches, None)
+        if batch is None:
+            raise ValueError("x0 must load examples, it loaded none")
         examples = batch[0] if isinstance(batch, list | tuple) else batch
         if not isinstance(examples, Tensor):
             raise TypeError(f"x0 must load tensors, it loaded {doors.name_of(examples)}")

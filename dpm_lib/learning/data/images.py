@@ -1,7 +1,4 @@
-r""":math:`x = (g + u - a) / b` with grey level g, :math:`u \sim U[-\frac12, \frac12]`: 8x8 digits.
-
-The 1797 digits that scikit-learn carries, so nothing is fetched.
-"""
+r""":math:`x = (g + u - a) / b` with level g, :math:`u \sim U[-\frac12, \frac12]`: pictures."""
 
 from dataclasses import dataclass
 
@@ -9,34 +6,44 @@ import torch
 from torch import Tensor
 
 from dpm_lib import doors
+from dpm_lib.learning.data.fetched import cifar10_levels, mnist_levels
+from dpm_lib.learning.data.scaling import Scaler
 
-__all__ = ["Digits", "digits"]
+__all__ = ["Images", "cifar10", "digits", "mnist"]
 
 TRAIN = 1500
 
 
 @dataclass(frozen=True)
-class Digits:
-    """Scaled digits.
+class Images:
+    """Scaled pictures, dequantised by uniform noise one level wide.
 
     Attributes:
-        train: training part, ``(1500, 64)``, second moment 1.
-        test: held-out part, ``(297, 64)``.
-        shift: subtracted from the dequantised grey levels.
-        scale: they are then divided by this; also the inverse width of a grey level.
-        levels: grey levels of the training part, 0 … 16, ``(1500, 64)``.
-        shape: (8, 8), to draw an example.
+        train: training part, ``(N, *event)``, second moment 1.
+        test: held-out part, ``(n, *event)``.
+        levels: levels of the training part, ``(N, *event)``, uint8.
+        shape: (height, width) or (channels, height, width), to draw an example.
+        scaler: from dequantised levels to these units, and back.
     """
 
     train: Tensor
     test: Tensor
-    shift: float
-    scale: float
     levels: Tensor
-    shape: tuple[int, int] = (8, 8)
+    shape: tuple[int, ...]
+    scaler: Scaler
+
+    @property
+    def shift(self) -> float:
+        """What is subtracted from the dequantised levels."""
+        return self.scaler.shift.item()
+
+    @property
+    def scale(self) -> float:
+        """By what they are then divided; also the inverse width of a level."""
+        return self.scaler.scale.item()
 
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
-        """Draw training digits with fresh dequantisation noise, ``(n, 64)``: a source for ``fit``.
+        """Draw training pictures with fresh noise, ``(n, *event)``: a source for ``fit``.
 
         A model that sees the noise of ``train`` again and again learns it by heart.
         """
@@ -44,9 +51,10 @@ class Digits:
         doors.integer("n", n)
         doors.generator_on(device, generator)
         chosen = torch.randint(len(self.levels), (n,), generator=generator, device=device)
-        grey = self.levels[chosen]
-        noise = torch.rand(grey.shape, generator=generator, dtype=dtype, device=device)
-        return (grey + noise - 0.5 - self.shift) / self.scale
+        level = self.levels[chosen].to(dtype)
+        noise = torch.rand(level.shape, generator=generator, dtype=dtype, device=device)
+        dequantised: Tensor = self.scaler(level + noise - 0.5)
+        return dequantised
 
 
 def digits(
@@ -54,8 +62,8 @@ def digits(
     dtype: torch.dtype = torch.float64,
     device: torch.device | str | None = None,
     generator: torch.Generator,
-) -> Digits:
-    r"""8x8 digits with 17 grey levels, dequantised by uniform noise one level wide.
+) -> Images:
+    r"""The 8x8 digits that scikit-learn carries, 17 grey levels, flat: 1500 and 297 held out.
 
     One shift and one scale, both from the training part, give it mean 0 and second moment 1 per
     dimension.  The split is fixed; the noise comes from the generator (on the CPU).
@@ -71,8 +79,65 @@ def digits(
         raise ImportError("digits needs scikit-learn: pip install scikit-learn") from error
     grey = torch.from_numpy(load_digits().data)
     grey = grey[torch.randperm(len(grey), generator=torch.Generator().manual_seed(0))]
-    x = grey + torch.rand(grey.shape, generator=generator, dtype=grey.dtype) - 0.5
-    shift = x[:TRAIN].mean()
-    scale = (x[:TRAIN] - shift).square().mean().sqrt()
-    x, levels = ((x - shift) / scale).to(device, dtype), grey[:TRAIN].to(device, dtype)
-    return Digits(x[:TRAIN], x[TRAIN:], shift.item(), scale.item(), levels)
+    return _scaled(grey, TRAIN, (8, 8), dtype, device, generator)
+
+
+def mnist(
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str | None = None,
+    generator: torch.Generator,
+) -> Images:
+    """MNIST, 256 grey levels, events ``(1, 28, 28)``: 60 000 pictures and 10 000 held out.
+
+    Shift, scale and noise are as in :func:`digits`.
+
+    Raises:
+        ImportError, OSError, ValueError: as in
+            :func:`dpm_lib.learning.data.fetched.mnist_levels`.
+
+    Source: paper section 3.2.
+    """
+    doors.generator_on(torch.device("cpu"), generator)
+    device, dtype = doors.device_like(device), doors.state_dtype(dtype)
+    train, test = mnist_levels()
+    return _scaled(torch.cat([train, test]).float(), len(train), (28, 28), dtype, device, generator)
+
+
+def cifar10(
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str | None = None,
+    generator: torch.Generator,
+) -> Images:
+    """CIFAR-10, 256 levels of 3 colours, events ``(3, 32, 32)``: 50 000 and 10 000 held out.
+
+    Shift, scale and noise are as in :func:`digits`.
+
+    Raises:
+        ImportError, OSError, ValueError: as in
+            :func:`dpm_lib.learning.data.fetched.cifar10_levels`.
+
+    Source: paper section 3.2.
+    """
+    doors.generator_on(torch.device("cpu"), generator)
+    device, dtype = doors.device_like(device), doors.state_dtype(dtype)
+    train, test = cifar10_levels()
+    return _scaled(
+        torch.cat([train, test]).float(), len(train), (3, 32, 32), dtype, device, generator
+    )
+
+
+def _scaled(
+    level: Tensor,
+    train: int,
+    shape: tuple[int, ...],
+    dtype: torch.dtype,
+    device: torch.device,
+    generator: torch.Generator,
+) -> Images:
+    """Levels with noise, in units in which those of the training part have second moment 1."""
+    y = level + torch.rand(level.shape, generator=generator, dtype=level.dtype) - 0.5
+    scaler = Scaler(y[:train])
+    x, levels = scaler(y).to(device, dtype), level[:train].to(device, torch.uint8)
+    return Images(x[:train], x[train:], levels, shape, scaler.to(device))

@@ -9,8 +9,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from dpm_lib import doors
 from dpm_lib.kernels import Kernel, draw
+from dpm_lib.learning.networks.base import ReverseNetwork
 from dpm_lib.learning.networks.readout import read_out
 
 __all__ = ["RBFNetwork"]
@@ -19,7 +19,7 @@ WIDTH = 0.5
 """Width of the radial units before training, in the unit of the data."""
 
 
-class RBFNetwork(nn.Module):
+class RBFNetwork(ReverseNetwork):
     r"""The network of the paper's swiss roll: T readouts of shared radial units.
 
     .. math:: z = W_t\, \phi(x^{(t)}) + b_t
@@ -48,11 +48,7 @@ class RBFNetwork(nn.Module):
         *,
         generator: torch.Generator,
     ) -> None:
-        super().__init__()
-        doors.generator_on(doors.instance("kernel", kernel, Kernel).beta.device, generator)
-        doors.integer("units", units)
-        self.kernel, self.event_shape = kernel, doors.event("event_shape", event_shape)
-        self.arguments = {"units": units}
+        super().__init__(kernel, event_shape, generator, units=units)
         outputs = kernel.outputs * self.event_shape.numel()
         centres = draw(kernel.prior((units, *self.event_shape)), generator)
         new = centres.new_zeros

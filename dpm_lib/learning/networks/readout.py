@@ -1,11 +1,14 @@
-r""":math:`z = W_t h + b_t`: a readout of its own for each step of the chain."""
+r""":math:`z = W_t h + b_t`, what a kernel's head is given, from what a network computes."""
+
+import math
 
 import torch
 from torch import Tensor
 
+from dpm_lib.kernels import BinomialKernel
 from dpm_lib.protocol import once
 
-__all__ = ["read_out"]
+__all__ = ["of_data", "read_out"]
 
 
 def read_out(h: Tensor, weight: Tensor, bias: Tensor, t: Tensor) -> Tensor:
@@ -30,3 +33,28 @@ def read_out(h: Tensor, weight: Tensor, bias: Tensor, t: Tensor) -> Tensor:
         steps = steps if (counts == counts[0]).all() else t
     groups, row = h.view(len(steps), -1, h.shape[1]), steps - 1
     return torch.baddbmm(bias[row][:, None], groups, weight[row]).flatten(0, 1)
+
+
+def of_data(kernel: BinomialKernel, c: Tensor, t: Tensor) -> Tensor:
+    r"""Outputs for the head of a binomial kernel, from log-odds c of each bit of the data.
+
+    .. math:: z = \sigma^{-1}(m) - \sigma^{-1}(\rho), \qquad
+       m = \bar\alpha_{t-1}\, \sigma\big(c + \sigma^{-1}(\rho)\big) + \rho \bar\beta_{t-1}
+
+    If :math:`\sigma(c + \sigma^{-1}(\rho))` is the chance of a 1 in this place of
+    :math:`x^{(0)}` given all *other* bits of :math:`x^{(t)}`, the head's law is the marginal of
+    this bit of :math:`q(x^{(t-1)} \mid x^{(t)})`: the best that a product of bits can be.  Such
+    log-odds are of order 1 at every t; those of the head are not.
+
+    Args:
+        kernel: whose head is given the outputs.
+        c: log-odds beyond those of the base rate, ``(B, *event)``.
+        t: steps, 2 … T, ``(B,)``.
+
+    Source: :eq:`forward-posterior-binomial`.
+    """
+    base = kernel.rate.logit().item()
+    keep, fresh = kernel.rows_of("_marginal", t - 1, c)
+    one = torch.addcmul(fresh, keep, (c + base).sigmoid())
+    zero = torch.addcmul(fresh * math.exp(-base), keep, (-c - base).sigmoid())
+    return one.log() - zero.log() - base

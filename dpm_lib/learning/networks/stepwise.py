@@ -8,15 +8,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from dpm_lib import doors
 from dpm_lib.kernels import Kernel
-from dpm_lib.learning.networks.mlp import initial
+from dpm_lib.learning.networks.base import ReverseNetwork, initial
 from dpm_lib.learning.networks.readout import read_out
 
 __all__ = ["StepwiseNetwork"]
 
 
-class StepwiseNetwork(nn.Module):
+class StepwiseNetwork(ReverseNetwork):
     r"""A multilayer perceptron of sigmoid units with a readout for each step, for any kernel.
 
     .. math:: h_0 = x^{(t)}, \qquad h_l = \sigma(A_l h_{l-1} + a_l), \qquad z = W_t h + b_t
@@ -48,14 +47,8 @@ class StepwiseNetwork(nn.Module):
         *,
         generator: torch.Generator,
     ) -> None:
-        super().__init__()
-        doors.generator_on(doors.instance("kernel", kernel, Kernel).beta.device, generator)
-        doors.integer("hidden", hidden)
-        doors.integer("layers", layers)
-        self.kernel, self.event_shape = kernel, doors.event("event_shape", event_shape)
-        self.arguments = {"hidden": hidden, "layers": layers}
-        d = self.event_shape.numel()
-        like = torch.empty(0, dtype=kernel.dtype, device=kernel.beta.device)
+        super().__init__(kernel, event_shape, generator, hidden=hidden, layers=layers)
+        d, like = self.event_shape.numel(), self.empty()
         sizes = [d, *[hidden] * layers]
         self.weights = nn.ParameterList(
             4 * initial(a, b, like, generator).detach() for a, b in pairwise(sizes)
