@@ -287,7 +287,7 @@ def test_killed_it_goes_on_to_the_same_bits(victim, tmp_path):
     together(tmp_path / "0", run, tmp_path / "whole")
     both = Together(tmp_path / "1", run, tmp_path / "torn", slowly)
     while not (tmp_path / "torn" / runs.PREVIOUS).exists():
-        time.sleep(0.01)
+        assert not wait([process.sentinel for process in both.processes], 0.01)
     both.processes[victim].kill()
     codes, said = both.ended()
     assert codes[victim] == -signal.SIGKILL
@@ -395,6 +395,7 @@ def test_torchrun_trains_and_ctrl_c_saves(tmp_path):
         said = ""
         while "K = " not in said:
             said += process.stderr.read(1)
+            assert process.poll() is None, said
         process.send_signal(signal.SIGINT)
         said += process.stderr.read()
     stopped = re.findall(r"stopped after step (\d+), saved in run/last.safetensors", said)
