@@ -42,7 +42,7 @@ def average(tensors: Sequence[Tensor]) -> None:
     """Replace tensors by their means over all processes.
 
     Raises:
-        ConnectionError: another process has ended.
+        ConnectionError: another process has ended or cannot be reached.
     """
     if world() == 1:
         return
@@ -50,7 +50,9 @@ def average(tensors: Sequence[Tensor]) -> None:
     try:
         dist.all_reduce(flat)
     except RuntimeError as error:
-        raise ConnectionError("another process of this training has ended") from error
+        raise ConnectionError(
+            "another process of this training has ended or cannot be reached"
+        ) from error
     means = flat.div_(world()).split([x.numel() for x in tensors])
     torch._foreach_copy_(
         list(tensors), [mean.view_as(x) for mean, x in zip(means, tensors, strict=True)]
@@ -61,7 +63,7 @@ def either(flag: bool) -> bool:
     """Whether a flag is set in any process; each waits here for the others.
 
     Raises:
-        ConnectionError: another process has ended.
+        ConnectionError: another process has ended or cannot be reached.
     """
     if world() == 1:
         return flag
@@ -74,7 +76,7 @@ def same(*tensors: Tensor) -> bool:
     """Whether tensors are the same in all processes, to the last bit.
 
     Raises:
-        ConnectionError: another process has ended.
+        ConnectionError: another process has ended or cannot be reached.
     """
     if world() == 1:
         return True
@@ -98,7 +100,7 @@ def joined(device: str) -> Iterator[str]:
         device: where to train.
 
     Yields:
-        where this process trains: of "cuda", the GPU of its number on this machine.
+        where this process trains: of GPUs, the one of its number on this machine.
 
     Raises:
         ValueError: this machine has fewer GPUs than processes.
@@ -109,7 +111,7 @@ def joined(device: str) -> Iterator[str]:
     store, number, count = next(dist.rendezvous("env://"))
     try:
         dist.init_process_group(store=store, rank=number, world_size=count)
-        if device == "cuda":
+        if device.startswith("cuda"):
             device = str(doors.device_like(f"cuda:{os.environ['LOCAL_RANK']}"))
             torch.cuda.set_device(device)
         yield device
