@@ -16,7 +16,7 @@ from sklearn.cluster import MiniBatchKMeans
 
 from dpm_lib.evidence.storage import RESULTS, replace_file
 from dpm_lib.learning.data import mnist_levels
-from dpm_lib.learning.parzen import best_width, parzen
+from dpm_lib.learning.windows import best_width, parzen
 
 WIDTHS = torch.logspace(-1, 0, 10)
 

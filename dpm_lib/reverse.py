@@ -5,6 +5,7 @@ the forward kernel.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ CACHED, HELD = 2**20, 2**26
 
 
 class _Count(TorchDispatchMode):
-    """Adds up how many numbers operators give."""
+    """Adds up how many numbers operators give, without those that were there before."""
 
     def __init__(self, numbers: int) -> None:
         super().__init__()
@@ -34,8 +35,15 @@ class _Count(TorchDispatchMode):
     def __torch_dispatch__(self, operator, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         """What the operator gives."""
         result = operator(*args, **(kwargs or {}))
-        self.numbers += sum(x.numel() for x in tree_leaves(result) if isinstance(x, Tensor))
+        before = {x.untyped_storage().data_ptr() for x in _tensors((args, kwargs))}
+        new = (x for x in _tensors(result) if x.untyped_storage().data_ptr() not in before)
+        self.numbers += sum(x.numel() for x in new)
         return result
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    leaves = (x for x in tree_leaves(tree) if isinstance(x, Tensor))
+    return [x for x in leaves if x.layout is torch.strided]
 
 
 class ReverseProcess(nn.Module):

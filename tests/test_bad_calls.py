@@ -19,7 +19,7 @@ from dpm_lib.cli import app
 from dpm_lib.learning import experiments
 from dpm_lib.learning.evaluation import record
 from dpm_lib.learning.networks import temporal_bumps
-from dpm_lib.learning.parzen import best_width, parzen
+from dpm_lib.learning.windows import best_width, parzen
 
 NAN, INF = float("nan"), float("inf")
 

@@ -15,7 +15,7 @@ ORDER = (
     "doors", "schedules", "kernels", "forward", "protocol", "reverse", "likelihood", "bounds",
     "exact", "symbolic", "evidence", "learning.networks", "learning.data", "learning.objectives",
     "learning.parallel", "learning.training", "learning.evaluation", "learning.checkpoints",
-    "learning.recipes", "learning.runs", "learning.experiments", "learning.parzen", "plots", "cli",
+    "learning.recipes", "learning.runs", "learning.experiments", "learning.windows", "plots", "cli",
     "__main__",
 )  # fmt: skip
 MODULES = sorted(

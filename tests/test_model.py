@@ -289,7 +289,7 @@ def test_errors_that_are_given_hold_the_truth(generator):
 
 
 def test_rows_do_not_depend_on_how_a_network_is_written(generator):
-    """As many rows for layers that are modules as for their products alone; fewer for wider ones."""
+    """As many rows for modules as for their products alone; fewer for wider ones."""
     kernel = dpm.GaussianKernel(torch.tensor([0.2, 0.4]))
 
     def rows(width, apart):
@@ -308,4 +308,4 @@ def test_rows_do_not_depend_on_how_a_network_is_written(generator):
         return dpm.ReverseProcess(kernel, network, (2,)).rows
 
     assert rows(1000, apart=True) == rows(1000, apart=False)
-    assert rows(1000, apart=True) == pytest.approx(10 * rows(10_000, apart=True), rel=0.05)
+    assert rows(100, apart=True) == pytest.approx(10 * rows(1000, apart=True), rel=0.1)

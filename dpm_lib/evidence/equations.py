@@ -108,6 +108,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "swiss_roll": TRAINING,
     "heartbeat": TRAINING,
     "digits": TRAINING,
+    "mnist": (*TRAINING, "learning.windows"),
     "ledger": EVIDENCE,
 }
 """Which page explains which room of the library, where the names alone do not say it."""

@@ -54,6 +54,7 @@ _OURS = [
     (r"B", "x.shape[0]", "int", "number of examples in a batch"),
     (r"N", "n", "int", "number of examples in a data set"),
     (r"w", "log_weights", "(B,)", "importance weight of a trajectory"),
+    (r"\sigma(u)", "u.sigmoid()", "", "1 / (1 + exp(−u)), a probability from its log-odds u"),
     (r"u,\ y,\ z,\ r,\ a,\ b,\ c,\ k", "", "", "placeholders, introduced where they are used"),
 ]
 _OBJECTIVE = [

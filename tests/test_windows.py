@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import dpm_lib as dpm
-from dpm_lib.learning.parzen import best_width, parzen
+from dpm_lib.learning.windows import best_width, parzen
 
 
 def test_parzen_is_the_density_of_a_mixture(generator):
