@@ -37,8 +37,10 @@ def main():
     train, test = (levels.flatten(1).float() / 255 for levels in mnist_levels())
     train, valid = train[:50_000], train[50_000:51_000]
     chosen = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[: int(m)]
-    means = MiniBatchKMeans(int(m), random_state=0, n_init=1, batch_size=10_240, max_iter=10)
-    means.fit(train.numpy())
+    means = MiniBatchKMeans(
+        int(m), init=train[chosen].numpy(), n_init=1, batch_size=10_000, max_iter=3,
+        reassignment_ratio=0, random_state=0,
+    ).fit(train.numpy())  # fmt: skip
     kinds = {
         "true pictures": train[chosen],
         "k-means of the training pictures": torch.from_numpy(means.cluster_centers_).float(),

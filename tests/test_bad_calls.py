@@ -296,7 +296,7 @@ TABLE = [
         *rows("dtype", f"dpm.{call}(dtype=•)", *NO_DTYPE),
         *rows("device", f"dpm.{call}(device=•)", *NO_DEVICE),
     ]),
-    *(row for call in ("digits", "mnist", "cifar10") for row in [
+    *(row for call in ("digits", "learning.data.textbook_digits", "mnist", "cifar10") for row in [
         *rows("generator", f"dpm.{call}(generator=•)", *NO_GENERATOR),
         *rows("dtype", f"dpm.{call}(generator=g, dtype=•)", *NO_DTYPE),
         *rows("device", f"dpm.{call}(generator=g, device=•)", *NO_DEVICE),
@@ -391,7 +391,7 @@ def test_bad_call_is_refused_by_name(call, argument, things, tmp_path, monkeypat
         ("", "Missing command"),
         ("frob", "No such command 'frob'"),
         ("record", "Missing argument '(experiment|EXPERIMENT)'"),
-        ("record mnist", "experiment must be one of .*, got 'mnist'"),
+        ("record cifar", "experiment must be one of .*, got 'cifar'"),
         ("record digits more", "unexpected extra argument"),
         *((f"record digits --seeds {n}", "'--seeds'") for n in ("0", "-1", "1.5", "x")),
         *((f"record digits --device {name}", "device must be .*, got '.*'") for name in (

@@ -288,6 +288,15 @@ def test_digits(generator):
     assert not torch.equal(grey[0], grey[1])
 
 
+def test_textbook_digits(generator):
+    """The first 1000 rows of the file and its last 447, in their order; scaled by the former."""
+    datasets = pytest.importorskip("sklearn.datasets")
+    grey, data = datasets.load_digits().data, dpm.learning.data.textbook_digits(generator=generator)
+    for x, rows in ((data.train, grey[:1000]), (data.test, grey[1350:])):
+        assert (data.scaler.inverse(x) - torch.from_numpy(rows)).abs().max() <= 0.5 + 1e-9
+    assert dpm.second_moment(data.train).item() == pytest.approx(1, abs=1e-12)
+
+
 def test_digits_draw(generator):
     """Fresh draws are training digits with other noise, within half a grey level."""
     pytest.importorskip("sklearn")

@@ -9,7 +9,7 @@ from dpm_lib import doors
 from dpm_lib.learning.data.fetched import cifar10_levels, mnist_levels
 from dpm_lib.learning.data.scaling import Scaler
 
-__all__ = ["Images", "cifar10", "digits", "mnist"]
+__all__ = ["Images", "cifar10", "digits", "mnist", "textbook_digits"]
 
 TRAIN = 1500
 
@@ -73,13 +73,38 @@ def digits(
     """
     doors.generator_on(torch.device("cpu"), generator)
     device, dtype = doors.device_like(device), doors.state_dtype(dtype)
+    grey = _digit_levels()
+    grey = grey[torch.randperm(len(grey), generator=torch.Generator().manual_seed(0))]
+    return _scaled(grey, TRAIN, (8, 8), dtype, device, generator)
+
+
+def textbook_digits(
+    *,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str | None = None,
+    generator: torch.Generator,
+) -> Images:
+    r"""The digits of :func:`digits` as a textbook splits them: first 1000 rows, last 447 held out.
+
+    The 350 rows between are for validation there, and are not used.
+
+    Raises:
+        ImportError: scikit-learn is missing.
+
+    Source: Tomczak, *Deep Generative Modeling* (2022), whose examples have this split.
+    """
+    doors.generator_on(torch.device("cpu"), generator)
+    device, dtype = doors.device_like(device), doors.state_dtype(dtype)
+    grey = _digit_levels()
+    return _scaled(torch.cat([grey[:1000], grey[1350:]]), 1000, (8, 8), dtype, device, generator)
+
+
+def _digit_levels() -> Tensor:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise ImportError("digits needs scikit-learn: pip install scikit-learn") from error
-    grey = torch.from_numpy(load_digits().data)
-    grey = grey[torch.randperm(len(grey), generator=torch.Generator().manual_seed(0))]
-    return _scaled(grey, TRAIN, (8, 8), dtype, device, generator)
+    return torch.from_numpy(load_digits().data)
 
 
 def mnist(
