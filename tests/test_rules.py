@@ -314,6 +314,27 @@ def test_the_ring_decides_and_does_not_guess():
     assert not ring.is_zero(sqrt((1 - 2 * r) ** 2) - (1 - 2 * r))
 
 
+@pytest.mark.parametrize(
+    "law", [q(x[1:t]), q(x[2:t] | x[0]), q(x[0:t] | x[T]), q(x[1:t] | (x[0], x[T])), p(x[0:t]),
+            p(x[1:T] | x[0])],
+)  # fmt: skip
+def test_the_product_rule_reads_a_trajectory_in_its_direction(law):
+    """From the start for q, from the prior for p; what begins elsewhere it leaves alone."""
+    assert normal(law, [by.product_rule], known([law], 2)) == law
+
+
+@pytest.mark.parametrize(
+    ("name", "expr"),
+    [("product_rule", q(x[1], x[t])), ("nested", Expect(q(x[1], x[t]), log(p(x[1], x[t])))),
+     ("markov", q(x[t] | (x[0], x[1])))],
+)  # fmt: skip
+def test_states_whose_order_is_not_decided_stay_together(name, expr):
+    """From t = 1 on, x^(1) may be x^(t); from t = 2 on it comes before."""
+    one = getattr(by, name)
+    assert normal(expr, [one], known([expr], 1)) == expr
+    assert normal(expr, [one], known([expr], 2)) != expr
+
+
 # one rule's name for another's
 
 REALLY_APPLY = {
