@@ -71,6 +71,7 @@ EQUIVALENT = {
     "exact/mixture.py: POINTS = 2**23: 23 -> 24": "how much memory a grid may take",
     "exact/law.py: DENSITY_NUMBERS = 2**20: 2 ** 20 -> 2 * 20":
         "how much memory a chunk of rows may take",
+    "exact/law.py: DENSITY_NUMBERS = 2**20: 20 -> 21": "how much memory a chunk of rows may take",
     "symbolic/proofs.py: EDGE = [GaussianChain(T=2, edge=True), BinomialChain(T=2, edge=True)]: "
     "2 -> 3": "the rule is shown in longer chains",
     "symbolic/proofs.py: spans = [q(x[T] | x[0 : T - 1]), p(x[0] | x[1:T])]: 0 -> 1":
