@@ -69,6 +69,7 @@ EQUIVALENT = {
     "symbolic/rules/ring.py: power.is_Integer or (coefficient > 0 and all(a.is_positive for a, _ "
     "in powers)): coefficient > 0 -> coefficient >= 0": "a polynomial holds no coefficient 0",
     "exact/mixture.py: POINTS = 2**23: 23 -> 24": "how much memory a grid may take",
+    "exact/mixture.py: REACH = 9.0: 9.0 -> 10.0": "there the density is less than rounding",
     "exact/law.py: DENSITY_NUMBERS = 2**20: 2 ** 20 -> 2 * 20":
         "how much memory a chunk of rows may take",
     "exact/law.py: DENSITY_NUMBERS = 2**20: 20 -> 21": "how much memory a chunk of rows may take",
