@@ -71,6 +71,18 @@ EQUIVALENT = {
     "symbolic/rules/ring.py: power.is_Integer or (coefficient > 0 and all(a.is_positive for a, _ "
     "in powers)): coefficient > 0 -> coefficient >= 0": "a polynomial holds no coefficient 0",
     "exact/mixture.py: POINTS = 2**23: 23 -> 24": "how much memory a grid may take",
+    "exact/mixture.py: REACH = 9.0: 9.0 -> 10.0": "there the density is less than rounding",
+    "exact/law.py: DENSITY_NUMBERS = 2**20: 2 ** 20 -> 2 * 20":
+        "how much memory a chunk of rows may take",
+    "exact/law.py: DENSITY_NUMBERS = 2**20: 20 -> 21": "how much memory a chunk of rows may take",
+    "symbolic/proofs.py: EDGE = [GaussianChain(T=2, edge=True), BinomialChain(T=2, edge=True)]: "
+    "2 -> 3": "the rule is shown in longer chains",
+    "symbolic/proofs.py: spans = [q(x[T] | x[0 : T - 1]), p(x[0] | x[1:T])]: 0 -> 1":
+        "the rule is shown on another true example",
+    "symbolic/proofs.py: _in_worlds(r.nested, Expect(q(x[0], x[1]), pair), Expect(p(x[0], x[2]), "
+    "log(q(x[0]) / q(x[2])))): 0 -> 1": "the rule is shown on another true example",
+    "symbolic/proofs.py: Int(q(x[0]) * log(p(x[1])) + p(x[0]), x[0]),: 1 -> 2":
+        "the rule is shown on another true example",
 }  # fmt: skip
 """Mutants that mean the same, ``file: line: before -> after``, and why."""
 

@@ -214,6 +214,16 @@ def test_whole_numbers_and_bits_are_numbers():
     assert (row.dtype, row.error) == ("int64", 0.0)
 
 
+def test_integers_count_as_far_as_float64_has_them_all():
+    """2^53 is compared as it is; 2^53 + 1 would become another number."""
+    wide = 2**53
+    row = _check(computed=wide, expected=float(wide), mutants={"more": 1.05 * wide})
+    assert row.error == 0.0
+    for beyond in (wide + 1, -wide - 1):
+        with pytest.raises(TypeError, match="computed must be a tensor or a number that float64"):
+            _check(computed=beyond, expected=float(beyond), mutants={"more": 1.05 * wide})
+
+
 # prove
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import integrate
+from scipy import integrate, stats
 from strategies import base_rates, inner_rates, kernels, rates, seeds, states
 from torch.distributions import (
     Bernoulli,
@@ -295,3 +295,16 @@ def test_a_rate_of_one_stays_finite_in_few_operators(generator):
             assert divergence.isfinite().all()
             assert slope.isfinite().all()
             assert kernel.back(x, 3, z.detach(), generator).isfinite().all()
+
+
+def test_outliers_do_not_widen_the_tolerance_of_the_moment():
+    """Beyond 2 % it is 4 standard errors of a normal sample, though the data vary more."""
+    kernel, n = GaussianKernel(torch.ones(1).double()), 400
+    outliers = torch.zeros(n, 1).double()
+    outliers[::8] = math.sqrt(8)
+    allowed = 0.02 + 4 * stats.chi2(1).std() / math.sqrt(n)
+    for m2 in (1 - 0.99 * allowed, 1 + 0.99 * allowed):
+        assert kernel.check_moments(math.sqrt(m2) * outliers).shape == (n, 1)
+    for m2 in (1 - 1.01 * allowed, 1 + 1.01 * allowed):
+        with pytest.raises(ValueError, match="x0 must have second moment 1"):
+            kernel.check_moments(math.sqrt(m2) * outliers)

@@ -260,6 +260,13 @@ def test_expressions_are_printed_as_the_field_writes_them(expr, text):
     assert latex(expr) == text
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("other", [Entropy(p(x[T])), -Entropy(p(x[T])), log(pi(x[0])), beta[1]])
+def test_a_sum_reads_its_sums_over_steps_first(other, sign):
+    """Before entropies, logarithms and rates, with either sign."""
+    assert latex(other + sign * RATES).startswith(latex(sign * RATES))
+
+
 def test_long_lines_are_broken_and_long_reasons_stand_below():
     """A sum that fits stays whole; a longer one breaks at a sign, its reason under it."""
     short, long = log(q(x[0])), sum(log(q(x[k] | x[k - 1])) for k in range(1, 6))

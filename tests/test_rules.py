@@ -314,6 +314,46 @@ def test_the_ring_decides_and_does_not_guess():
     assert not ring.is_zero(sqrt((1 - 2 * r) ** 2) - (1 - 2 * r))
 
 
+@pytest.mark.parametrize(("one", "other", "equal"), [(a, r, True), (b, mu_0, False)])
+def test_roots_are_taken_apart_for_positive_numbers_only(one, other, equal):
+    """At -1 and -1 the root of the product is 1, the product of the roots -1."""
+    whole = sp.Pow(one * other, S.Half, evaluate=False)
+    assert ring.is_zero(whole - sqrt(one) * sqrt(other)) == equal
+    assert ring.is_zero(sp.Pow(one**2, S.Half, evaluate=False) - one) == equal
+
+
+@pytest.mark.parametrize(
+    ("factor", "positive"),
+    [(sqrt(1 - beta[t]), True), (sqrt(1 - beta[t]) * q(x[t] | x[t - 1]), True),
+     (sqrt(1 - v[t]), False), (sqrt(1 - v[t]) * q(x[t] | x[t - 1]), False)],
+)  # fmt: skip
+def test_a_product_over_steps_has_a_logarithm_if_its_factors_are_positive(factor, positive):
+    """A rate lies between 0 and 1, a variance may be larger."""
+    whole, parts = log(Product(factor, (t, 1, T))), Sum(log(factor), (t, 1, T))
+    assert (rest(whole, parts, by.log_product) is None) == positive
+
+
+@pytest.mark.parametrize(
+    "law", [q(x[1:t]), q(x[2:t] | x[0]), q(x[0:t] | x[T]), q(x[1:t] | (x[0], x[T])), p(x[0:t]),
+            p(x[1:T] | x[0])],
+)  # fmt: skip
+def test_the_product_rule_reads_a_trajectory_in_its_direction(law):
+    """From the start for q, from the prior for p; what begins elsewhere it leaves alone."""
+    assert normal(law, [by.product_rule], known([law], 2)) == law
+
+
+@pytest.mark.parametrize(
+    ("name", "expr"),
+    [("product_rule", q(x[1], x[t])), ("nested", Expect(q(x[1], x[t]), log(p(x[1], x[t])))),
+     ("markov", q(x[t] | (x[0], x[1])))],
+)  # fmt: skip
+def test_states_whose_order_is_not_decided_stay_together(name, expr):
+    """From t = 1 on, x^(1) may be x^(t); from t = 2 on it comes before."""
+    one = getattr(by, name)
+    assert normal(expr, [one], known([expr], 1)) == expr
+    assert normal(expr, [one], known([expr], 2)) != expr
+
+
 # one rule's name for another's
 
 REALLY_APPLY = {
@@ -455,6 +495,16 @@ def test_coordinates_are_compared_in_one_shape():
         assert by.coordinates.first(left, other) is None
     assert by.coordinates.first(sp.sin(a), sp.sin(a)) is None
     assert rest(left, d / a, *rules) is not None
+
+
+@pytest.mark.parametrize(
+    ("law", "body", "splits"),
+    [(q(x[0]), Square(x[0]), True), (q(x[1] | x[0]), log(pi(x[1])), True),
+     (p(x[0] | x[1]), Square(x[0]), False), (q(x[0]), Square(x[0]) * Square(x[1]), False)],
+)  # fmt: skip
+def test_an_average_splits_into_coordinates_if_its_law_and_its_body_do(law, body, splits):
+    """A reverse step of the model may mix coordinates, and so does a product of sums."""
+    assert (by.coordinates.first(Expect(law, body), d * m_2) is not None) == splits
 
 
 def test_states_are_integrated_out_of_laws_alone():

@@ -117,6 +117,16 @@ def test_algebra_refuses_what_it_cannot_decide():
         a ** Fraction(1, 2)
 
 
+@pytest.mark.parametrize("value", [0.0, -1.0])
+def test_a_number_that_is_not_positive_has_no_logarithm_and_no_root(value):
+    """Outside this algebra, as for exact scalars; 0 has no inverse either."""
+    for refused in (Number.log, lambda number: number ** Fraction(1, 2)):
+        with pytest.raises(Outside, match="not positive"):
+            refused(Number(value))
+    with pytest.raises(Outside, match="not positive"):
+        Number(0.0) ** Fraction(-1)
+
+
 # --- worlds --------------------------------------------------------------------------------------
 
 
