@@ -160,6 +160,15 @@ def test_unknown_equations_are_refused():
         check("no-such-equation", "r", 1.0, 2.0, tolerance=0.1, mutants={"a": 2.0})
 
 
+def test_equal_integers_of_two_routes_are_two_values():
+    """Python has one object for each small integer; a float is a route's own."""
+    counts = {"tolerance": 1e-9, "mutants": {"a": 3.1}}
+    check("forward-marginal", "r", len([1, 2, 3]), sum([1, 2]), **counts)
+    value = float(len([1, 2, 3]))
+    with pytest.raises(ValueError, match="expected must come from another route"):
+        check("forward-marginal", "r", value, value, **counts)
+
+
 def test_a_value_is_no_route_to_itself():
     """The same object, a view of it and its copy by NumPy's bridge are not a second route."""
     x = double(1, 2)
