@@ -14,7 +14,7 @@ from torch import Tensor
 from dpm_lib import doors
 
 __all__ = [
-    "check_rates", "cosine", "erase_evenly", "geometric", "inverse", "linear", "noise",
+    "check_rates", "cosine", "erase_evenly", "geometric", "inverse", "linear", "log_linear", "noise",
     "reference_code", "signal",
 ]  # fmt: skip
 
@@ -115,6 +115,51 @@ def geometric(
     growth = doors.number("last", last, 0, 1) / doors.number("first", first, 0, 1)
     exponent = torch.linspace(0, 1, T, dtype=torch.float64)
     return _rates(first * growth**exponent, dtype, device)
+
+
+def log_linear(
+    T: int,
+    first: float,
+    last: float,
+    *,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    r"""Rates for which the log of signal over noise falls in a straight line.
+
+    .. math:: \log\frac{\bar\beta_t}{\bar\alpha_t} = \sigma^{-1}(\bar\beta_1)
+       + \frac{t-1}{T-1} \big(\sigma^{-1}(\bar\beta_T) - \sigma^{-1}(\bar\beta_1)\big)
+
+    Where :func:`geometric` rates make the noise after the first steps grow like t, here it grows by
+    one factor from the first step on: on data that are smooth at the finest scale, all steps cost
+    the same.
+
+    Args:
+        T: number of steps.
+        first: noise after one step, :math:`\bar\beta_1 = \beta_1`.
+        last: noise after all steps, :math:`\bar\beta_T`, above the first and below 1.
+        dtype, device: of the rates.
+
+    Returns:
+        ``(T,)``.
+
+    Raises:
+        ValueError: T is not a positive integer, or the ends are not 0 < first < last < 1.
+
+    Source: Kingma et al., *Variational Diffusion Models* (2021).
+
+    >>> beta = log_linear(3, 0.1, 0.9)
+    >>> noise(beta)[1:].logit().diff().tolist()
+    [2.197224577336219, 2.197224577336219]
+    """
+    doors.integer("T", T)
+    ends = [doors.number("first", first, 0, 1), doors.number("last", last, first, 1)]
+    if last == 1:
+        raise ValueError("last must be below 1, got 1")
+    a, b = torch.tensor(ends, dtype=torch.float64).logit().tolist()
+    left = -torch.linspace(a, b, T, dtype=torch.float64)  # log of signal over noise
+    kept = torch.nn.functional.logsigmoid(left)
+    return _rates(-torch.expm1(kept.diff(prepend=kept.new_zeros(1))), dtype, device)
 
 
 def cosine(

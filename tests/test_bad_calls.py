@@ -45,7 +45,7 @@ NO_KERNEL = ("None", "x", "m", "dpm.GaussianKernel", "beta")
 NO_MODEL = ("None", "x", "k", "m.network", "dpm.ReverseProcess")
 SCHEDULES = {
     "erase_evenly": "•", "inverse": "•", "cosine": "•", "reference_code": "•",
-    "linear": "•, 0.1, 0.2", "geometric": "•, 0.1, 0.2",
+    "linear": "•, 0.1, 0.2", "geometric": "•, 0.1, 0.2", "log_linear": "•, 0.1, 0.2",
 }  # fmt: skip
 
 TABLE = [
@@ -55,6 +55,8 @@ TABLE = [
         *rows("dtype", f"schedules.{name}({call.replace('•', '4')}, dtype=•)", *NO_DTYPE),
         *rows("device", f"schedules.{name}({call.replace('•', '4')}, device=•)", *NO_DEVICE),
     ]),
+    *rows("first", "schedules.log_linear(4, •, 0.5)", *NO_NUMBER, "1.5"),
+    *rows("last", "schedules.log_linear(4, 0.2, •)", *NO_NUMBER, "0.1", "0.2", "1", "1.5"),
     *(row for name in ("linear", "geometric") for row in [
         *rows("first", f"schedules.{name}(4, •, 0.5)", *NO_NUMBER, "1.1"),
         *rows("last", f"schedules.{name}(4, 0.5, •)", *NO_NUMBER, "1.1"),

@@ -23,6 +23,17 @@ def test_geometric():
     assert schedules.geometric(1, 0.1, 0.1).tolist() == pytest.approx([0.1])
 
 
+def test_log_linear():
+    """The log of signal over noise falls by one amount a step, between the ends that were given."""
+    beta = schedules.log_linear(200, 1e-7, 0.995)
+    ratio = (schedules.signal(beta) / schedules.noise(beta))[1:].log()
+    torch.testing.assert_close(ratio.diff(), ratio.diff().mean().expand(199), rtol=1e-7, atol=0)
+    ends = schedules.noise(beta)[[1, -1]]
+    torch.testing.assert_close(ends, torch.tensor([1e-7, 0.995]).double())
+    assert beta[0] == ends[0]
+    assert schedules.log_linear(1, 0.1, 0.9).tolist() == pytest.approx([0.1])
+
+
 def test_inverse():
     """The reciprocals fall evenly from T to 2; the rates of the authors' code are near them."""
     for T in (2, 5, 40):

@@ -116,6 +116,13 @@ def geometric_gaussian(
     return GaussianKernel(schedules.geometric(T, first, last, dtype=dtype, device=device))
 
 
+def log_linear_gaussian(
+    device: torch.device, dtype: torch.dtype, *, T: int, first: float, last: float
+) -> Kernel:
+    """Gaussian kernel whose log of signal over noise falls in a straight line."""
+    return GaussianKernel(schedules.log_linear(T, first, last, dtype=dtype, device=device))
+
+
 def even_binomial(device: torch.device, dtype: torch.dtype, *, T: int, rate: float) -> Kernel:
     """Binomial kernel that erases the same part of the signal at every step."""
     return BinomialKernel(schedules.erase_evenly(T, dtype=dtype, device=device), rate)
@@ -180,7 +187,7 @@ RECIPES = {
         Settings(12_000, learning_rate=4e-3),
     ),
     "mnist": Recipe(
-        mnist, partial(geometric_gaussian, T=1000, first=1e-7, last=0.07),
+        mnist, partial(log_linear_gaussian, T=1000, first=1e-7, last=0.995),
         partial(UNetNetwork, width=24, octaves=8),
         Settings(
             4000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
@@ -188,7 +195,7 @@ RECIPES = {
         ),
     ),
     "mnist-multi-scale": Recipe(
-        mnist, partial(geometric_gaussian, T=1000, first=1e-7, last=0.07),
+        mnist, partial(log_linear_gaussian, T=1000, first=1e-7, last=0.995),
         partial(MultiScaleNetwork, width=20),
         Settings(
             4000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
