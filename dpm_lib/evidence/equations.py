@@ -87,7 +87,7 @@ EQUATIONS: dict[str, Equation] = {
 TRAINING = tuple(
     f"learning.{room}"
     for room in ("data", "networks", "objectives", "training", "evaluation", "checkpoints",
-                 "recipes", "runs", "experiments")
+                 "recipes", "runs", "experiments", "parallel")
 )  # fmt: skip
 
 EVIDENCE = tuple(
