@@ -197,10 +197,7 @@ RECIPES = {
     "mnist-multi-scale": Recipe(
         mnist, partial(log_linear_gaussian, T=1000, first=1e-7, last=0.995),
         partial(MultiScaleNetwork, width=20),
-        Settings(
-            4000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
-            autocast=True,
-        ),
+        Settings(4000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified"),
     ),
     "mnist-bits": Recipe(
         mnist_bits, partial(cosine_binomial, T=1000, rate=0.13), partial(UNetNetwork, width=24),
