@@ -123,6 +123,11 @@ def log_linear_gaussian(
     return GaussianKernel(schedules.log_linear(T, first, last, dtype=dtype, device=device))
 
 
+def cosine_gaussian(device: torch.device, dtype: torch.dtype, *, T: int) -> Kernel:
+    """Gaussian kernel whose signal falls as a squared cosine: slow first and last."""
+    return GaussianKernel(schedules.cosine(T, dtype=dtype, device=device))
+
+
 def even_binomial(device: torch.device, dtype: torch.dtype, *, T: int, rate: float) -> Kernel:
     """Binomial kernel that erases the same part of the signal at every step."""
     return BinomialKernel(schedules.erase_evenly(T, dtype=dtype, device=device), rate)
@@ -191,6 +196,13 @@ RECIPES = {
         partial(UNetNetwork, width=24, octaves=8),
         Settings(
             4000, batch=64, learning_rate=2e-3, average=0.999, objective="stratified",
+            autocast=True,
+        ),
+    ),
+    "mnist-noise": Recipe(
+        mnist, partial(cosine_gaussian, T=1000), partial(UNetNetwork, width=32),
+        Settings(
+            10_000, batch=64, learning_rate=1e-3, average=0.999, objective="noise",
             autocast=True,
         ),
     ),
