@@ -2,6 +2,7 @@
 
 * ``house``: where things are, which pages there are, where executed chapters are kept.
 * ``equations``: the directive ``{equation}``, a proved formula with its passport.
+* ``cells``: code below what it shows, folded.
 * ``symbols``: the letters of a formula, each of which must be declared.
 * ``graph``: which equation rests on which, as a picture.
 * ``html``: the passports and the ledger as HTML, from ``dpm_lib.evidence.ledger.entries()``.
@@ -13,8 +14,8 @@ from typing import Any
 
 
 def setup(app: Any) -> dict[str, bool]:
-    from book_ext import equations, house, mathjax, pages
+    from book_ext import cells, equations, house, mathjax, pages
 
-    for part in (house, mathjax, equations, pages):
+    for part in (house, mathjax, equations, cells, pages):
         part.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
