@@ -1,9 +1,10 @@
 r""":math:`x^{(0)}, x^{(T/2)}, x^{(T)}` to look at: a few figures of matplotlib.
 
-Every figure has an opaque light panel, so it is legible on light and dark pages.
+Figures are dark lines on nothing: a light page shows them as they are, a dark one inverted.
 """
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -38,13 +39,21 @@ class Table:
 
 
 def use_style() -> None:
-    """Set the style of all figures of the book."""
+    """Set the style of all figures of the book; in a notebook they have two pixels for each point.
+
+    Notebooks keep the size at which such a picture is meant to be shown.
+    """
+    ipython = sys.modules.get("IPython")
+    if ipython is not None and ipython.get_ipython() is not None:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("retina")
     plt.rcParams.update(
         {
             "figure.dpi": 110,
-            "figure.facecolor": "white",
-            "savefig.facecolor": "white",
-            "axes.facecolor": "#fbfbf8",
+            "figure.facecolor": "none",
+            "savefig.facecolor": "none",
+            "axes.facecolor": "none",
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": True,
