@@ -5,6 +5,7 @@
 * ``cells``: code below what it shows, folded.
 * ``symbols``: the letters of a formula, each of which must be declared.
 * ``graph``: which equation rests on which, as a picture.
+* ``map``: the derivation of the bound as boxes that link to its equations.
 * ``html``: the passports and the ledger as HTML, from ``dpm_lib.evidence.ledger.entries()``.
 * ``pages``: ``{ledger}``, ``{symbols}`` and the API reference.
 * ``mathjax``: MathJax from the site itself.
@@ -14,8 +15,8 @@ from typing import Any
 
 
 def setup(app: Any) -> dict[str, bool]:
-    from book_ext import cells, equations, house, mathjax, pages
+    from book_ext import cells, equations, house, map, mathjax, pages
 
-    for part in (house, mathjax, equations, cells, pages):
+    for part in (house, mathjax, equations, cells, map, pages):
         part.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
