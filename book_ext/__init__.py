@@ -8,6 +8,7 @@
 * ``map``: the derivation of the bound as boxes that link to its equations.
 * ``html``: the passports and the ledger as HTML, from ``dpm_lib.evidence.ledger.entries()``.
 * ``pages``: ``{ledger}``, ``{symbols}`` and the API reference.
+* ``notebooks``: each chapter as a notebook to take away.
 * ``mathjax``: MathJax from the site itself.
 """
 
@@ -15,8 +16,8 @@ from typing import Any
 
 
 def setup(app: Any) -> dict[str, bool]:
-    from book_ext import cells, equations, house, map, mathjax, pages
+    from book_ext import cells, equations, house, map, mathjax, notebooks, pages
 
-    for part in (house, mathjax, equations, cells, map, pages):
+    for part in (house, mathjax, equations, cells, map, notebooks, pages):
         part.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
