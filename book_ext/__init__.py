@@ -9,6 +9,7 @@
 * ``html``: the passports and the ledger as HTML, from ``dpm_lib.evidence.ledger.entries()``.
 * ``pages``: ``{ledger}``, ``{symbols}`` and the API reference.
 * ``notebooks``: each chapter as a notebook to take away.
+* ``typography``: punctuation that stays with its formula.
 * ``mathjax``: MathJax from the site itself.
 """
 
@@ -16,8 +17,8 @@ from typing import Any
 
 
 def setup(app: Any) -> dict[str, bool]:
-    from book_ext import cells, equations, house, map, mathjax, notebooks, pages
+    from book_ext import cells, equations, house, map, mathjax, notebooks, pages, typography
 
-    for part in (house, mathjax, equations, cells, map, notebooks, pages):
+    for part in (house, mathjax, equations, cells, typography, map, notebooks, pages):
         part.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -69,10 +69,9 @@ def summary(cell: nodes.container, code: str) -> str:
         return "How the machine checked this"
     if next(cell.findall(nodes.image), None):
         return "How this picture was made"
-    if "assert" in code:
-        return "What is asserted here"
-    shows = any(part.get("nb_element") == "cell_code_output" for part in cell)
-    return "How this was computed" if shows else "Code for what follows"
+    if any(part.get("nb_element") == "cell_code_output" for part in cell):
+        return "How this was computed"
+    return "What is asserted here" if "assert" in code else "Code for what follows"
 
 
 def folded(title: str, *inner: nodes.Node) -> fold:
