@@ -25,7 +25,7 @@ EXPERIMENTS = {
     "digits": [("digits", 4_000), ("digits", 12_000), ("digits", 24_000)],
     "digits_textbook": [("digits-textbook", 12_000)],
     "heartbeat": [("heartbeat", 3_000)],
-    "mnist": [("mnist", 4000), ("mnist-multi-scale", 4000)],
+    "mnist": [("mnist", 4000), ("mnist-noise", 10_000), ("mnist-multi-scale", 4000)],
     "mnist_bits": [("mnist-bits", 4000)],
 }
 """Name of a file in ``results/experiments`` to the recipes and numbers of updates in it."""
