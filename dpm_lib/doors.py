@@ -31,6 +31,8 @@ def name_of(value: Any) -> str:
         return f"a {value.dtype} tensor of shape {tuple(value.shape)}"
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
+    if type(value).__name__ == "ndarray":
+        return f"an array of shape {value.shape}, of which torch.from_numpy makes a tensor"
     return f"a {type(value).__name__}"
 
 

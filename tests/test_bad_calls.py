@@ -251,6 +251,7 @@ TABLE = [
     ("dpm.save(identity, file)", "network"),
     *rows("t", "dpm.once(•)", "3", "None"),
     *rows("y", "dpm.Scaler(•)", "None", "NAN * x", "x", "x.long()", "x[:0]"),
+    *rows("per_coordinate", "dpm.Scaler(x, •)", "None", "1", "(0,)"),
     *rows("device", "dpm.load(file, device=•)", *NO_DEVICE),
     ("m.load_state_dict(mlp_model(k2).state_dict())", "state_dict"),
     ("m.load_state_dict({n: v for n, v in m.state_dict().items() if 'beta' not in n})",

@@ -110,6 +110,27 @@ def test_a_scaler_is_kept_with_its_model(generator, tmp_path):
         dpm.Scaler(3 * torch.ones(4, 2))
 
 
+def test_a_scaler_of_each_coordinate_is_kept_too(generator, tmp_path):
+    """Columns with units of their own: each has second moment 1, and K is that of all units."""
+    units = torch.tensor([1.0, 50.0, 1e-3]).double()
+    y = 7 + units * torch.randn(400, 3, generator=generator, dtype=torch.float64)
+    scaler = dpm.Scaler(y, per_coordinate=True)
+    torch.testing.assert_close(scaler(y).square().mean(0), torch.ones(3).double())
+    torch.testing.assert_close(scaler.inverse(scaler(y)), y)
+    kernel = dpm.GaussianKernel(torch.tensor([0.1, 0.5, 0.9]).double())
+    network = dpm.MLPNetwork(kernel, (3,), 4, generator=generator)
+    model = dpm.ReverseProcess(kernel, network, scaler=scaler)
+    again = dpm.load(dpm.save(model, tmp_path / "a.safetensors"))
+    assert torch.equal(again.scaler.scale, scaler.scale)
+    assert torch.equal(again.scaler.shift, scaler.shift)
+    found = dpm.evaluate(again, scaler(y), generator=generator)
+    prior = torch.distributions.Normal(scaler.shift, scaler.scale).log_prob(y).sum(1)
+    own = found["K_own_units"] - found["K_minus_L_null"]
+    assert own == pytest.approx(dpm.bits(prior.mean()).item())
+    with pytest.raises(ValueError, match=r"throughout in coordinate \[1\], got 3"):
+        dpm.Scaler(y * torch.tensor([1, 0, 1]) + torch.tensor([0, 3, 0]), per_coordinate=True)
+
+
 def test_every_cut_and_every_flipped_byte_is_refused(generator, tmp_path):
     """A file that is not as it was written gives no model, whatever is wrong with it."""
     model = trained(KERNELS[0], dpm.RBFNetwork, generator)

@@ -109,6 +109,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     "heartbeat": TRAINING,
     "digits": TRAINING,
     "mnist": (*TRAINING, "learning.windows"),
+    "own_data": TRAINING,
+    "today": ("learning.objectives",),
     "ledger": EVIDENCE,
 }
 """Which page explains which room of the library, where the names alone do not say it."""

@@ -241,7 +241,7 @@ class GaussianKernel(Kernel):
         error = min(each.std(correction=0).item(), math.sqrt(2)) / math.sqrt(len(x0))
         if not abs(m2 - 1) <= 0.02 + 4 * error:
             raise ValueError(
-                f"x0 must have second moment 1 per dimension (divide it by {math.sqrt(m2):.4g}), "
+                "x0 must have second moment 1 per dimension, as what comes out of a dpm.Scaler, "
                 f"got {m2:.4g}"
             )
         return x0

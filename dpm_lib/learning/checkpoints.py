@@ -130,7 +130,7 @@ def read(
     try:
         kernel, event = _kernel(tensors, header, where), tuple(header["event_shape"])
         made = network(kernel, event) if network else _network(kernel, event, header, path)
-        scaler = Scaler(torch.tensor([[0.0], [1.0]])).to(where) if header["scaled"] else None
+        scaler = _scaler(tensors["scaler.scale"]).to(where) if header["scaled"] else None
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path.name} must describe a model of this library, {library_version()}, its header "
@@ -148,6 +148,11 @@ def _kernel(tensors: dict[str, Tensor], header: dict[str, Any], where: torch.dev
     rates = {name.removeprefix("kernel."): tensors[name] for name in tensors if _is_rate(name)}
     kernel = kind(rates.pop("beta"), **{name: value.item() for name, value in rates.items()})
     return kernel.to(where, getattr(torch, header["dtype"]))
+
+
+def _scaler(scale: Tensor) -> Scaler:
+    """A scaler of these scales, with shifts that are still to be filled in."""
+    return Scaler(torch.stack([-scale, scale]), per_coordinate=scale.ndim > 0)
 
 
 def _network(

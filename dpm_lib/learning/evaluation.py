@@ -54,7 +54,7 @@ def evaluate(
 
     Returns:
         ``K``, ``K_minus_L_null``, ``standard_error`` (of K) and ``standard_error_of_difference``
-        in ``unit``; ``K_own_units``, :math:`K - d \log_2 s`, if the model has a
+        in ``unit``; ``K_own_units``, :math:`K - \sum_i \log_2 s_i`, if the model has a
         :class:`dpm_lib.Scaler`; ``n``, ``T``, ``steps``, ``seed``, ``device``, ``dtype``,
         ``torch``, ``seconds``, ``library``; and ``generator``, a hash of the state in which it
         came: a second result from the same generator has the same seed and another hash.

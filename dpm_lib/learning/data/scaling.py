@@ -1,7 +1,5 @@
 r""":math:`x = (y - a) / s`, data in units in which their second moment is 1, and back."""
 
-import math
-
 from torch import Tensor, nn
 
 from dpm_lib import doors
@@ -10,24 +8,26 @@ __all__ = ["Scaler"]
 
 
 class Scaler(nn.Module):
-    r"""One shift and one scale, that of the data it is made from.
+    r"""One shift and one scale, those of the data it is made from; or one of each coordinate.
 
     .. math:: a = \text{mean}(y), \qquad s^2 = \text{mean}\big((y - a)^2\big), \qquad
-       x = (y - a) / s, \qquad \log p(y) = \log p(x) - d \log s
+       x = (y - a) / s, \qquad \log p(y) = \log p(x) - \sum_i \log s_i
 
     A model that was made with one keeps it: it is saved with the model, and ``evaluate`` gives K in
     the units of y too.
 
     Args:
         y: data in their own units, ``(N, *event)``, N at least 2.
+        per_coordinate: whether each coordinate has a shift and a scale of its own, as the columns
+            of a table need, which have units of their own; pictures do not.
 
     Attributes:
-        shift: a, a scalar, float64.
-        scale: s, a scalar, float64.
+        shift: a, a scalar or ``event``, float64.
+        scale: s, a scalar or ``event``, float64.
 
     Raises:
-        TypeError: no tensor.
-        ValueError: a value that is not finite, or all values are the same.
+        TypeError: no tensor, or neither True nor False.
+        ValueError: a value that is not finite, or all values (of a coordinate) are the same.
 
     >>> import torch
     >>> scaler = Scaler(torch.tensor([[1.0], [5.0]]))
@@ -41,13 +41,21 @@ class Scaler(nn.Module):
     shift: Tensor
     scale: Tensor
 
-    def __init__(self, y: Tensor) -> None:
+    def __init__(self, y: Tensor, per_coordinate: bool = False) -> None:
         super().__init__()
         y = doors.tensor("y", y, "(N, *event)").double()
-        shift = y.mean()
-        scale = (y - shift).square().mean().sqrt()
-        if scale == 0:
-            raise ValueError(f"y must not be one number throughout, got {shift.item()}")
+        if not isinstance(per_coordinate, bool):
+            raise TypeError(
+                f"per_coordinate must be True or False, got {doors.name_of(per_coordinate)}"
+            )
+        axes = (0,) if per_coordinate else tuple(range(y.ndim))
+        shift = y.mean(axes)
+        scale = (y - shift).square().mean(axes).sqrt()
+        if (flat := scale == 0).any():
+            where = f" in coordinate {flat.nonzero()[0].tolist()}" if per_coordinate else ""
+            raise ValueError(
+                f"y must not be one number throughout{where}, got {shift[flat][0].item()}"
+            )
         self.register_buffer("shift", shift)
         self.register_buffer("scale", scale)
 
@@ -60,8 +68,8 @@ class Scaler(nn.Module):
         return (x * self.scale + self.shift).to(x.dtype)
 
     def log_scale(self) -> float:
-        r""":math:`\log s`, by which log densities differ for each dimension, nats."""
-        return math.log(self.scale.item())
+        r""":math:`\log s`, by which log densities differ for each dimension on average, nats."""
+        return self.scale.log().mean().item()
 
     def _apply(self, move, recurse=True):  # type: ignore[no-untyped-def]
         """Follow to another device, and stay in float64."""
