@@ -96,6 +96,7 @@ EVIDENCE = tuple(
 )
 
 PAGES: dict[str, tuple[str, ...]] = {
+    "intro": ("explore",),
     "notation": ("evidence.notation",),
     "kernels": ("kernels", "schedules"),
     "forward": ("forward",),
