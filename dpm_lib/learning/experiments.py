@@ -23,7 +23,8 @@ __all__ = ["EXPERIMENTS", "measured", "run", "run_all"]
 EXPERIMENTS = {
     "swiss_roll": [("swiss-roll-rbf", 40_000), ("swiss-roll", 40_000)],
     "digits": [("digits", 4_000), ("digits", 12_000), ("digits", 24_000)],
-    "digits_textbook": [("digits-textbook", 12_000)],
+    "digits_noise": [("digits-noise", 8_000)],
+    "digits_textbook": [("digits-textbook", 4_000)],
     "heartbeat": [("heartbeat", 3_000)],
     "mnist": [("mnist", 4000), ("mnist-noise", 10_000), ("mnist-multi-scale", 4000)],
     "mnist_bits": [("mnist-bits", 4000)],

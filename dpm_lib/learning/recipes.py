@@ -186,10 +186,13 @@ RECIPES = {
         partial(MLPNetwork, hidden=256),
         Settings(12_000, learning_rate=4e-3),
     ),
+    "digits-noise": Recipe(
+        digits, partial(cosine_gaussian, T=100), partial(MLPNetwork, hidden=256),
+        Settings(8000, learning_rate=4e-3, average=0.999, objective="noise"),
+    ),
     "digits-textbook": Recipe(
-        textbook_digits, partial(geometric_gaussian, T=100, first=5e-4, last=0.3),
-        partial(MLPNetwork, hidden=256),
-        Settings(12_000, learning_rate=4e-3),
+        textbook_digits, partial(cosine_gaussian, T=100), partial(MLPNetwork, hidden=256),
+        Settings(4000, learning_rate=4e-3, average=0.999, objective="noise"),
     ),
     "mnist": Recipe(
         mnist, partial(log_linear_gaussian, T=1000, first=1e-7, last=0.995),
