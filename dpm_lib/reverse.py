@@ -220,7 +220,7 @@ class ReverseProcess(nn.Module):
         bar = self.kernel.T >= 1000 if progress is None else progress
         states = self._descend(n, generator)
         with measuring(self):
-            for x in tqdm(states, total=self.kernel.T + 1, disable=not bar, desc="sample"):
+            for x in tqdm(states, total=self.kernel.T + 1, desc="sample") if bar else states:
                 last = x
         return check_result("samples", last)
 
@@ -274,11 +274,12 @@ class ReverseProcess(nn.Module):
         x = draw(self.kernel.prior((n, *self.event_shape), self.dtype), generator)
         yield x
         steps = torch.arange(self.kernel.T + 1, device=x.device)[:, None].expand(-1, n).unbind()
+        noises = self.kernel.noises(x, generator)
         for t in range(self.kernel.T, 1, -1):
             answer = self.ask(x, steps[t])
             if isinstance(answer, Distribution):
                 x = draw(answer, generator)
             else:
-                x = self.kernel.back(x, t, answer, generator)
+                x = self.kernel.back(x, t, answer, next(noises))
             yield x
         yield draw(self.kernel.step(x, 1), generator)
