@@ -4,7 +4,9 @@ Steps t = T … 2 are a network's, see :mod:`dpm_lib.protocol`.  The last step, 
 the forward kernel.
 """
 
+import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -39,6 +41,12 @@ class _Count(TorchDispatchMode):
         new = (x for x in _tensors(result) if x.untyped_storage().data_ptr() not in before)
         self.numbers += sum(x.numel() for x in new)
         return result
+
+
+def _eager() -> AbstractContextManager[Any]:
+    """Compiled functions run as they were written: torch would not compile one under a mode."""
+    compiling = "torch._dynamo" in sys.modules
+    return torch.compiler.set_stance("force_eager") if compiling else nullcontext()
 
 
 def _tensors(tree: Any) -> list[Tensor]:
@@ -121,7 +129,7 @@ class ReverseProcess(nn.Module):
         count = _Count(2 * self.kernel.outputs * self.event_shape.numel())
         if self.kernel.T > 1:
             t = torch.full((2,), self.kernel.T, device=x.device)
-            with measuring(self), count:
+            with measuring(self), _eager(), count:
                 self.ask(x, t)
         each = count.numbers / 2
         return int(max(1, min(max(32, CACHED / each), HELD / each)))

@@ -182,9 +182,8 @@ class Trainer:
             )
         if length > how.clip:
             torch._foreach_mul_(slopes, how.clip / length)
-        self.adam.param_groups[0]["lr"] = how.learning_rate * DECAYS[how.decay](
-            self.step / how.steps
-        )
+        rate = how.learning_rate * DECAYS[how.decay](self.step / how.steps)
+        self.adam.param_groups[0]["lr"] = rate
         self.adam.step()
         if self.averages:
             with torch.no_grad():
