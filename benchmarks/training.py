@@ -92,12 +92,12 @@ def small(outputs):
     return Network(outputs)
 
 
-def table(outputs, loss, objective, x0, others=()):
+def table(outputs, loss, objective, x0, others=None):
     return compare({
         "bare PyTorch": bare(small(outputs), loss, x0),
         "dpm_lib": ours(small(outputs), objective, x0),
         "dpm_lib, network compiled": ours(torch.compile(small(outputs)), objective, x0),
-        **available(others, small(outputs), x0),
+        **available(others or {}, small(outputs), x0),
     })  # fmt: skip
 
 

@@ -135,9 +135,9 @@ def answered(kernel: Kernel, xt: Tensor, answer: Any) -> Distribution | tuple[Te
     """
     if not isinstance(answer, Tensor):
         return _check_law(kernel, xt, answer)
-    if (answer.shape, answer.dtype, answer.device) == (xt.shape, xt.dtype, xt.device):
-        if 1 in kernel.numbers:
-            return (answer,)
+    same = (answer.shape, answer.dtype, answer.device) == (xt.shape, xt.dtype, xt.device)
+    if same and 1 in kernel.numbers:
+        return (answer,)
     count, rest = divmod(answer.numel(), max(1, xt.numel()))
     if rest or count not in kernel.numbers or answer.shape[:1] != xt.shape[:1]:
         raise ValueError(

@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import shutil
 
 import pytest
 import torch
@@ -311,6 +312,7 @@ def test_rows_do_not_depend_on_how_a_network_is_written(generator):
     assert rows(100, apart=True) == pytest.approx(10 * rows(1000, apart=True), rel=0.1)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's compiler itself
 def test_a_compiled_network_is_compiled_and_gives_the_same_samples(tmp_path, monkeypatch):
     """A model asks its network once before all else, and does not keep it from being compiled."""
     counters = pytest.importorskip("torch._dynamo.utils").counters

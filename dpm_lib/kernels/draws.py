@@ -64,9 +64,7 @@ def draw(distribution: Distribution, generator: torch.Generator) -> Tensor:
     )
 
 
-def in_blocks(
-    make: Callable[[tuple[int, ...]], Tensor], x: Tensor, count: int
-) -> Iterator[Tensor]:
+def in_blocks(make: Callable[[tuple[int, ...]], Tensor], x: Tensor, count: int) -> Iterator[Tensor]:
     """Noise of the shape of x, count times, made for as many of them at once as are quick."""
     size = max(1, BLOCK // x.numel())
     for done in range(0, count, size):
