@@ -50,10 +50,11 @@ class BinomialKernel(Kernel):
         x0, xt = self.beta.new_tensor([[[0, 0, 1, 1]], [[0, 1, 0, 1]]]).expand(2, self.T - 1, 4)
         t = torch.arange(2, self.T + 1, device=self.beta.device)
         back, forth = self.posterior(x0, xt, t).base_dist, self.step(xt, t).base_dist
-        of_bits = (back.probs, back.entropy(), forth.logits)
-        rate, entropy, identity = (_polynomial(*values.unbind(1)) for values in of_bits)
-        self.steps_table("_posterior", *rate, *entropy)
-        self.steps_table("_identity", *identity[:2])
+        rates, entropies, logits = (
+            _polynomial(*values.unbind(1)) for values in (back.probs, back.entropy(), forth.logits)
+        )
+        self.steps_table("_posterior", *rates, *entropies)
+        self.steps_table("_identity", *logits[:2])
 
     def prior(self, shape: Sequence[int], dtype: torch.dtype | None = None) -> Independent:
         r"""Prior :math:`\pi = \mathcal B(\rho)` on states of a shape that includes the batch.
