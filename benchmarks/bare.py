@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from dpm_lib import once
+
 T = 1000
 
 
@@ -54,6 +56,4 @@ class Once(Network):
 
     def forward(self, x, t):
         """Outputs."""
-        from dpm_lib import once
-
         return self.body(x, self.clock(once(t)))

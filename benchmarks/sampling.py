@@ -2,7 +2,7 @@
 
 import torch
 from bare import Network, Once, T, tables
-from peers import SAMPLES, available
+from peers import SAMPLES, available, copy
 from timing import compare, record
 
 import dpm_lib as dpm
@@ -45,6 +45,7 @@ if __name__ == "__main__":
     torch.manual_seed(0)
     plain, once = Network(1).eval(), Once(1).eval()
     once.load_state_dict(plain.state_dict())
+    compiled = torch.compile(copy(plain, Once).eval())
     found = {}
     for n, steps, seconds in ((64, 40, 8), (1000, 40, 8), (64, T, 20)):
         found[f"{n} samples, T = {steps}"] = compare({
@@ -52,6 +53,7 @@ if __name__ == "__main__":
             "by hand": by_hand(plain, n, steps),
             "dpm_lib, the same network": ours(plain, n, steps),
             "dpm_lib, time branch once": ours(once, n, steps),
+            "dpm_lib, network compiled": ours(compiled, n, steps),
             **available(SAMPLES, plain, n, steps),
         }, seconds=seconds)  # fmt: skip
     record("sampling", found)

@@ -286,6 +286,7 @@ def _every_divergence(
             for chunk in zip(x0.split(model.rows), t[step].split(model.rows), strict=True):
                 yield divergences(model, *chunk, generator)
         return
-    for steps in t[2:].split(model.rows // B):
-        again = x0.repeat(len(steps), *[1] * (x0.ndim - 1))
-        yield divergences(model, again, steps.flatten(), generator)
+    count = min(T - 1, model.rows // B)
+    again = x0.repeat(count, *[1] * (x0.ndim - 1))
+    for steps in t[2:].split(count):
+        yield divergences(model, again[: steps.numel()], steps.flatten(), generator)

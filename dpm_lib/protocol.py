@@ -117,7 +117,8 @@ def check_result(name: str, values: Tensor) -> Tensor:
 def measuring(model: nn.Module) -> Iterator[None]:
     """Evaluation mode for as long as a model is measured; then each part has its own mode again."""
     training = [part for part in model.modules() if part.training]
-    model.eval()
+    if training:
+        model.eval()
     try:
         yield
     finally:
@@ -134,6 +135,9 @@ def answered(kernel: Kernel, xt: Tensor, answer: Any) -> Distribution | tuple[Te
     """
     if not isinstance(answer, Tensor):
         return _check_law(kernel, xt, answer)
+    same = (answer.shape, answer.dtype, answer.device) == (xt.shape, xt.dtype, xt.device)
+    if same and 1 in kernel.numbers:
+        return (answer,)
     count, rest = divmod(answer.numel(), max(1, xt.numel()))
     if rest or count not in kernel.numbers or answer.shape[:1] != xt.shape[:1]:
         raise ValueError(

@@ -4,7 +4,9 @@ Steps t = T … 2 are a network's, see :mod:`dpm_lib.protocol`.  The last step, 
 the forward kernel.
 """
 
+import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -39,6 +41,12 @@ class _Count(TorchDispatchMode):
         new = (x for x in _tensors(result) if x.untyped_storage().data_ptr() not in before)
         self.numbers += sum(x.numel() for x in new)
         return result
+
+
+def _eager() -> AbstractContextManager[Any]:
+    """Compiled functions run as they were written: torch would not compile one under a mode."""
+    compiling = "torch._dynamo" in sys.modules
+    return torch.compiler.set_stance("force_eager") if compiling else nullcontext()
 
 
 def _tensors(tree: Any) -> list[Tensor]:
@@ -121,7 +129,7 @@ class ReverseProcess(nn.Module):
         count = _Count(2 * self.kernel.outputs * self.event_shape.numel())
         if self.kernel.T > 1:
             t = torch.full((2,), self.kernel.T, device=x.device)
-            with measuring(self), count:
+            with measuring(self), _eager(), count:
                 self.ask(x, t)
         each = count.numbers / 2
         return int(max(1, min(max(32, CACHED / each), HELD / each)))
@@ -220,7 +228,7 @@ class ReverseProcess(nn.Module):
         bar = self.kernel.T >= 1000 if progress is None else progress
         states = self._descend(n, generator)
         with measuring(self):
-            for x in tqdm(states, total=self.kernel.T + 1, disable=not bar, desc="sample"):
+            for x in tqdm(states, total=self.kernel.T + 1, desc="sample") if bar else states:
                 last = x
         return check_result("samples", last)
 
@@ -274,11 +282,12 @@ class ReverseProcess(nn.Module):
         x = draw(self.kernel.prior((n, *self.event_shape), self.dtype), generator)
         yield x
         steps = torch.arange(self.kernel.T + 1, device=x.device)[:, None].expand(-1, n).unbind()
+        noises = self.kernel.noises(x, generator)
         for t in range(self.kernel.T, 1, -1):
             answer = self.ask(x, steps[t])
             if isinstance(answer, Distribution):
                 x = draw(answer, generator)
             else:
-                x = self.kernel.back(x, t, answer, generator)
+                x = self.kernel.back(x, t, answer, next(noises))
             yield x
         yield draw(self.kernel.step(x, 1), generator)

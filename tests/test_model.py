@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import shutil
 
 import pytest
 import torch
@@ -309,3 +310,24 @@ def test_rows_do_not_depend_on_how_a_network_is_written(generator):
 
     assert rows(1000, apart=True) == rows(1000, apart=False)
     assert rows(100, apart=True) == pytest.approx(10 * rows(1000, apart=True), rel=0.1)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's compiler itself
+def test_a_compiled_network_is_compiled_and_gives_the_same_samples(tmp_path, monkeypatch):
+    """A model asks its network once before all else, and does not keep it from being compiled."""
+    counters = pytest.importorskip("torch._dynamo.utils").counters
+    if shutil.which("g++") is None and shutil.which("clang++") is None:
+        pytest.skip("no compiler")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    kernel = dpm.GaussianKernel(dpm.schedules.geometric(5, 0.05, 0.5, dtype=torch.float32))
+    g = torch.Generator().manual_seed(0)
+    network = dpm.MLPNetwork(kernel, (2,), hidden=8, layers=1, generator=g)
+    torch.nn.init.normal_(network.weights[-1], generator=g)
+    before = counters["frames"]["ok"]
+    compiled = dpm.ReverseProcess(kernel, torch.compile(network))
+    drawn = [
+        model.sample(16, generator=torch.Generator().manual_seed(1))
+        for model in (compiled, dpm.ReverseProcess(kernel, network))
+    ]
+    assert counters["frames"]["ok"] > before
+    torch.testing.assert_close(*drawn)

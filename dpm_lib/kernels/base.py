@@ -7,15 +7,17 @@ so their ``log_prob``, ``entropy`` and KL divergence are ``(B,)``, in nats.
 Tables of rates live in float64, whatever the states are, and are cast where they meet a state.
 Types, shapes and steps are checked in every method that gives a law.  Values of data (NaN, bits)
 are checked once, by :meth:`Kernel.check_data`, where data enter: :mod:`dpm_lib.forward`,
-``likelihood``, ``bounds``.  The last three methods of a kernel, which training and sampling call at
+``likelihood``, ``bounds``.  The last four methods of a kernel, which training and sampling call at
 every step, check nothing: what they do in few operations stands before them as laws.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, MixtureSameFamily, kl_divergence
 
 from dpm_lib import doors, schedules
@@ -76,6 +78,10 @@ class Kernel(Tables, ABC):
         return type(self) is type(other) and all(
             torch.equal(value, theirs[name].to(value)) for name, value in mine.items()
         )
+
+    def steps_table(self, name: str, *rows: Tensor) -> None:
+        """Keep rows of numbers of the steps 2 … T as a table, ``(len(rows), T + 1)``."""
+        self.table(name, nn.functional.pad(torch.stack(rows), (2, 0)))
 
     def extra_repr(self) -> str:
         """How a kernel shows itself: steps and the first and last rate."""
@@ -303,8 +309,13 @@ class Kernel(Tables, ABC):
         """Divergence of :meth:`head` from :meth:`posterior`, ``(B,)``, nats; t = 2 … T."""
         return kl_divergence(self.posterior(x0, xt, t), self.head(xt, t, *outputs))
 
-    def back(
-        self, xt: Tensor, t: int, outputs: Sequence[Tensor], generator: torch.Generator
-    ) -> Tensor:
-        """A draw of :meth:`head`, ``(B, *event)``; t = 2 … T."""
-        return draw(self.head(xt, t, *outputs), generator)
+    def noises(self, x: Tensor, generator: torch.Generator) -> Iterator[Any]:
+        """What :meth:`back` makes its draws from, one after another, for states of the shape of x.
+
+        It may be noise, drawn for many steps at once; here it is the generator.
+        """
+        return repeat(generator)
+
+    def back(self, xt: Tensor, t: int, outputs: Sequence[Tensor], noise: Any) -> Tensor:
+        """A draw of :meth:`head`, ``(B, *event)``, from one of :meth:`noises`; t = 2 … T."""
+        return draw(self.head(xt, t, *outputs), noise)

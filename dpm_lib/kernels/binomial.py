@@ -4,7 +4,7 @@ With probability :math:`\beta` a bit is drawn anew from :math:`\pi = \mathcal B(
 kernel leaves unchanged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch.distributions import Bernoulli, Independent
 
 from dpm_lib import doors
 from dpm_lib.kernels.base import Kernel, Steps
+from dpm_lib.kernels.draws import in_blocks
 from dpm_lib.kernels.laws import independent
 
 __all__ = ["BinomialKernel"]
@@ -45,18 +46,15 @@ class BinomialKernel(Kernel):
         if rate >= 1:
             raise ValueError(f"rate must lie in (0, 1), got {rate}")
         self.table("rate", self.beta.new_tensor(rate), saved=True)
-        self.table("_marginal", torch.stack([self.alpha_bar, self.rate * self.beta_bar], 1))
-        self.table("_reverse", self._tabulated())
-
-    def _tabulated(self) -> Tensor:
-        """Of steps 2 … T, with bits x0 and xt: rate of the posterior, its entropy, identity."""
-        x0, xt = (
-            self.beta.new_tensor([[0, 0, 1, 1], [0, 1, 0, 1]]).expand(self.T - 1, 2, 4).unbind(1)
-        )
+        self.table("_marginal", torch.stack([self.alpha_bar, self.rate * self.beta_bar]))
+        x0, xt = self.beta.new_tensor([[[0, 0, 1, 1]], [[0, 1, 0, 1]]]).expand(2, self.T - 1, 4)
         t = torch.arange(2, self.T + 1, device=self.beta.device)
         back, forth = self.posterior(x0, xt, t).base_dist, self.step(xt, t).base_dist
-        table = torch.stack([back.probs, back.entropy(), forth.logits], -1)
-        return nn.functional.pad(table, (0, 0, 0, 0, 2, 0)).flatten(0, 1)
+        rates, entropies, logits = (
+            _polynomial(*values.unbind(1)) for values in (back.probs, back.entropy(), forth.logits)
+        )
+        self.steps_table("_posterior", *rates, *entropies)
+        self.steps_table("_identity", *logits[:2])
 
     def prior(self, shape: Sequence[int], dtype: torch.dtype | None = None) -> Independent:
         r"""Prior :math:`\pi = \mathcal B(\rho)` on states of a shape that includes the batch.
@@ -146,32 +144,46 @@ class BinomialKernel(Kernel):
         logits = z + self.step(xt, t).base_dist.logits
         return independent(Bernoulli, xt.ndim - 1, logits=logits)
 
+    def prior_surplus(self, x0: Tensor) -> Tensor:
+        r"""How far the log prior of each example is above its mean, ``(B,)``, nats.
+
+        .. math:: \log\pi(x^{(0)}) + H_p(X^{(T)})
+           = \sigma^{-1}(\rho) \sum_i \big(x^{(0)}_i - \rho\big)
+
+        Source: :eq:`prior-cross-entropy-binomial`.
+        """
+        self._check_state(x0, "x0")
+        rate = self.rate.to(x0.dtype)
+        return rate.logit() * (x0[..., None] - rate).flatten(1).sum(1)
+
     def noised(self, x0: Tensor, t: Tensor, generator: torch.Generator) -> Tensor:
         """A draw of :meth:`marginal`, ``(B, *event)``."""
         keep, fresh = self.rows_of("_marginal", t, x0)
-        return _toss(torch.addcmul(fresh, keep, x0), generator)
+        return _uniform(x0, x0.shape, generator).lt_(torch.addcmul(fresh, keep, x0))
 
     def divergence(self, x0: Tensor, xt: Tensor, t: Tensor, outputs: Sequence[Tensor]) -> Tensor:
         r"""Divergence of :meth:`head` from :meth:`posterior`, ``(B,)``, nats; t = 2 … T.
 
         .. math:: D_{KL} = \sum_i -q_i \log f_{b,i} - (1 - q_i) \log(1 - f_{b,i}) - h(q_i)
 
-        with the rate q of the posterior, which a bit can have only four of at each step.
+        with the rate q of the posterior: it and its entropy have four values at each step, and are
+        polynomials in the bits of :math:`x^{(0)}` and :math:`x^{(t)}`.
         """
-        row = (torch.add(xt, x0, alpha=2) + 4 * t.view(-1, *[1] * (x0.ndim - 1))).long()
-        rate, entropy, identity = self.narrowed("_reverse", x0.dtype)[row].unbind(-1)
-        cross = nn.functional.binary_cross_entropy_with_logits(
-            outputs[0] + identity, rate, reduction="none"
-        )
+        of_posterior = self.rows_of("_posterior", t, x0)
+        rate, entropy = _of_bits(x0, xt, *of_posterior[:4]), _of_bits(x0, xt, *of_posterior[4:])
+        zero, more = self.rows_of("_identity", t, x0)
+        logits = outputs[0] + torch.addcmul(zero, more, xt)
+        cross = nn.functional.binary_cross_entropy_with_logits(logits, rate, reduction="none")
         return (cross - entropy).flatten(1).sum(1)
 
-    def back(
-        self, xt: Tensor, t: int, outputs: Sequence[Tensor], generator: torch.Generator
-    ) -> Tensor:
-        """A draw of :meth:`head`, ``(B, *event)``; t = 2 … T."""
-        zero, one = (self.numbers_of("_reverse", 4 * t + bit)[-1] for bit in (0, 1))
-        logits = torch.add(outputs[0], xt, alpha=one - zero).add_(zero)
-        return _toss(logits.sigmoid_(), generator)
+    def noises(self, x: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
+        """Uniform numbers of the shape of x for T - 1 steps."""
+        return in_blocks(lambda shape: _uniform(x, shape, generator), x, self.T - 1)
+
+    def back(self, xt: Tensor, t: int, outputs: Sequence[Tensor], noise: Tensor) -> Tensor:
+        """A draw of :meth:`head`, ``(B, *event)``, in the place of the noise; t = 2 … T."""
+        zero, more = self.numbers_of("_identity", t)
+        return noise.lt_(torch.add(outputs[0], xt, alpha=more).add_(zero).sigmoid_())
 
     def check_data(self, x0: Tensor, name: str = "x0") -> Tensor:
         """Return x0 if it is data for this kernel: ``(B, *event)``, every value 0 or 1.
@@ -191,9 +203,18 @@ class BinomialKernel(Kernel):
         )
 
 
-def _toss(rate: Tensor, generator: torch.Generator) -> Tensor:
-    uniform = torch.rand(rate.shape, generator=generator, dtype=rate.dtype, device=rate.device)
-    return (uniform < rate).to(rate.dtype)
+def _polynomial(v00: Tensor, v01: Tensor, v10: Tensor, v11: Tensor) -> tuple[Tensor, ...]:
+    """Coefficients of 1, xt, x0 and x0 xt of what has four values at two bits x0, xt."""
+    return v00, v01 - v00, v10 - v00, v11 - v10 - v01 + v00
+
+
+def _of_bits(x0: Tensor, xt: Tensor, c: Tensor, ct: Tensor, c0: Tensor, c0t: Tensor) -> Tensor:
+    r""":math:`c + c_t x^{(t)} + x^{(0)} (c_0 + c_{0t} x^{(t)})`, the polynomial."""
+    return torch.addcmul(c, ct, xt).addcmul_(x0, torch.addcmul(c0, c0t, xt))
+
+
+def _uniform(x: Tensor, shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    return torch.rand(shape, generator=generator, dtype=x.dtype, device=x.device)
 
 
 def _bits(rate: Tensor) -> Independent:

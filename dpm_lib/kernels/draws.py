@@ -1,5 +1,7 @@
 r""":math:`x \sim p`, drawn from a generator that the caller passes."""
 
+from collections.abc import Callable, Iterator
+
 import torch
 from torch import Tensor
 from torch.distributions import (
@@ -13,7 +15,10 @@ from torch.distributions import (
 
 from dpm_lib import doors
 
-__all__ = ["draw"]
+__all__ = ["draw", "in_blocks"]
+
+BLOCK = 2**16
+"""Numbers that are drawn at once: so many stay in the cache of a processor."""
 
 
 def draw(distribution: Distribution, generator: torch.Generator) -> Tensor:
@@ -57,6 +62,13 @@ def draw(distribution: Distribution, generator: torch.Generator) -> Tensor:
         "distribution must be an independent Normal, Bernoulli or Categorical, or a mixture "
         f"of these, got {type(distribution).__name__}"
     )
+
+
+def in_blocks(make: Callable[[tuple[int, ...]], Tensor], x: Tensor, count: int) -> Iterator[Tensor]:
+    """Noise of the shape of x, count times, made for as many of them at once as are quick."""
+    size = max(1, BLOCK // x.numel())
+    for done in range(0, count, size):
+        yield from make((min(size, count - done), *x.shape)).unbind()
 
 
 def _choose(law: Categorical, generator: torch.Generator) -> Tensor:

@@ -6,7 +6,7 @@ taken to be 0 there, so that all other gradients stay right.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch.distributions import Independent, Normal
 
 from dpm_lib import doors
 from dpm_lib.kernels.base import Kernel, Steps
+from dpm_lib.kernels.draws import in_blocks
 from dpm_lib.kernels.laws import independent
 
 __all__ = ["GaussianKernel", "root"]
@@ -60,13 +61,13 @@ class GaussianKernel(Kernel):
         self.table("_push", beta / self._scale_bar[1:])
         aim, variance = root(self.alpha_bar[1:-1] / bar[2:]), bar[1:-1] / bar[2:] * beta[1:]
         fixed = bar[1:-1] / bar[2:]
-        columns = [
-            aim, aim * self._keep_bar[2:], beta[1:] / bar[2:] / 2, (fixed - 1 - fixed.log()) / 2,
-            beta[1:] / bar[1:-1], variance, variance * (1 / beta[1:] - 1),
-            beta.logit().detach()[1:], self._keep[1:], self._push[1:], self._scale[1:],
-        ]  # fmt: skip
-        self.table("_marginal", torch.stack([self._keep_bar, self._scale_bar], 1))
-        self.table("_reverse", nn.functional.pad(torch.stack(columns, 1), (0, 0, 2, 0)))
+        self.table("_marginal", torch.stack([self._keep_bar, self._scale_bar]))
+        target = aim, aim * self._keep_bar[2:]
+        self.steps_table("_fixed", *target, beta[1:] / bar[2:] / 2, (fixed - 1 - fixed.log()) / 2)
+        odds = variance * (1 / beta[1:] - 1)
+        self.steps_table("_learned", *target, beta[1:] / bar[1:-1], variance, odds)
+        logit = beta.logit().detach()
+        self.steps_table("_back", *(x[1:] for x in (self._keep, self._push, self._scale, logit)))
 
     def prior(self, shape: Sequence[int], dtype: torch.dtype | None = None) -> Independent:
         r"""Prior :math:`\pi = \mathcal N(0, I)` on states of a shape that includes the batch.
@@ -169,6 +170,25 @@ class GaussianKernel(Kernel):
         variance = beta / (beta + (1 - beta) * torch.exp(-z_sigma[0]))
         return _normal(mean, variance.sqrt())
 
+    def prior_entropy(self, event_shape: Sequence[int]) -> Tensor:
+        r"""Entropy of the prior on one event, a scalar in nats.
+
+        .. math:: H_p(X^{(T)}) = \tfrac d2 \log 2\pi e
+
+        Source: :eq:`prior-entropy`.
+        """
+        return self.beta.new_tensor(math.prod(event_shape) / 2 * math.log(2 * math.pi * math.e))
+
+    def prior_surplus(self, x0: Tensor) -> Tensor:
+        r"""How far the log prior of each example is above its mean, ``(B,)``, nats.
+
+        .. math:: \log\pi(x^{(0)}) + H_p(X^{(T)}) = \tfrac12 \big(d - \Vert x^{(0)} \Vert^2\big)
+
+        Source: :eq:`prior-cross-entropy`.
+        """
+        self._check_state(x0, "x0")
+        return (x0.shape[1:].numel() - x0.square()[..., None].flatten(1).sum(1)) / 2
+
     def marginal_entropy(self, x0: Tensor, t: Steps) -> Tensor:
         r"""Entropy of many steps, ``(B,)``, nats, which does not depend on the data.
 
@@ -186,7 +206,7 @@ class GaussianKernel(Kernel):
     def noised(self, x0: Tensor, t: Tensor, generator: torch.Generator) -> Tensor:
         """A draw of :meth:`marginal`, ``(B, *event)``."""
         keep, scale = self.rows_of("_marginal", t, x0)
-        return torch.addcmul(keep * x0, scale, _noise(x0, generator))
+        return _noise(x0, x0.shape, generator).mul_(scale).addcmul_(keep, x0)
 
     def divergence(self, x0: Tensor, xt: Tensor, t: Tensor, outputs: Sequence[Tensor]) -> Tensor:
         r"""Divergence of :meth:`head` from :meth:`posterior`, ``(B,)``, nats; t = 2 … T.
@@ -204,23 +224,28 @@ class GaussianKernel(Kernel):
         .. math:: D_{KL} = \frac{\beta_t}{2 \bar\beta_t} \Vert z^\mu - z^* \Vert^2
            + \frac d2 (r - 1 - \log r)
         """
-        aim, aim_xt, gain, least, weight, variance, odds, *_ = self.rows_of("_reverse", t, x0)
         z_mu, *z_sigma = outputs
-        error = torch.addcmul(aim_xt * xt, aim, x0, value=-1) + z_mu
-        d = x0[0].numel()
+        name, d = "_learned" if z_sigma else "_fixed", x0[0].numel()
+        aim, aim_xt, weight, *rest = self.rows_of(name, t, x0)
+        target = torch.addcmul(aim * x0, aim_xt, xt, value=-1)
+        square = nn.functional.mse_loss(z_mu, target, reduction="none")
         if not z_sigma:
-            return (gain * error.square()).flatten(1).sum(1) + d * least.view(-1)
+            least = rest[0].flatten() * d
+            return torch.addcmul(least, weight.flatten(), square.flatten(1).sum(1))
+        variance, odds = rest
         ratio = torch.addcmul(variance, odds, torch.exp(-z_sigma[0]))
-        excess = ratio * (weight * error.square()).add_(1) - ratio.log()
+        excess = ratio * (weight * square).add_(1) - ratio.log()
         return (excess.flatten(1).sum(1) - d) / 2
 
-    def back(
-        self, xt: Tensor, t: int, outputs: Sequence[Tensor], generator: torch.Generator
-    ) -> Tensor:
+    def noises(self, x: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
+        """Standard normals of the shape of x for T - 1 steps."""
+        return in_blocks(lambda shape: _noise(x, shape, generator), x, self.T - 1)
+
+    def back(self, xt: Tensor, t: int, outputs: Sequence[Tensor], noise: Tensor) -> Tensor:
         """A draw of :meth:`head`, ``(B, *event)``; t = 2 … T."""
-        *_, logit, keep, push, scale = self.numbers_of("_reverse", t)
+        keep, push, scale, logit = self.numbers_of("_back", t)
         z_mu, *z_sigma = outputs
-        mean, noise = torch.add(keep * xt, z_mu, alpha=push), _noise(xt, generator)
+        mean = torch.add(keep * xt, z_mu, alpha=push)
         if not z_sigma:
             return mean.add_(noise, alpha=scale)
         return mean.addcmul_((z_sigma[0] + logit).sigmoid_().sqrt_(), noise)
@@ -252,8 +277,8 @@ def _normal(mean: Tensor, scale: Tensor) -> Independent:
     return independent(Normal, mean.ndim - 1, loc=mean, scale=scale.to(mean.dtype))
 
 
-def _noise(x: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+def _noise(x: Tensor, shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    return torch.randn(shape, generator=generator, dtype=x.dtype, device=x.device)
 
 
 def root(x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ dtype of states, or as numbers, a table is cast once.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +49,7 @@ class Tables(nn.Module):
             ValueError: they were changed.
         """
         for name, (table, seen, copy) in self._made.items():
-            now: Tensor = getattr(self, name)
+            now = cast(Tensor, self._buffers[name])
             if values or now is not table or _version(now) != seen:
                 if not torch.equal(now.to(copy), copy):
                     raise ValueError(
@@ -59,9 +59,9 @@ class Tables(nn.Module):
                 self._made[name] = now, _version(now), copy
 
     def numbers_of(self, name: str, t: int) -> list[Any]:
-        """Row t of a table, as numbers."""
+        """Column t of a table, as numbers."""
         if name not in self._cast:
-            self._cast[name] = self.get_buffer(name).tolist()
+            self._cast[name] = self.get_buffer(name).T.tolist()
         return self._cast[name][t]
 
     def narrowed(self, name: str, dtype: torch.dtype) -> Tensor:
@@ -71,9 +71,13 @@ class Tables(nn.Module):
         return self._cast[name, dtype]
 
     def rows_of(self, name: str, t: Tensor, x: Tensor) -> tuple[Tensor, ...]:
-        """Columns of a table at the steps t, each shaped to multiply the states x."""
-        rows = self.narrowed(name, x.dtype)[t]
-        return rows.view(len(x), -1, *[1] * (x.ndim - 1)).unbind(1)
+        """Rows of a table at the steps t, each shaped to multiply the states x.
+
+        Where t is expanded from one step, so are they: one number multiplies all.
+        """
+        t = t[:1] if t.stride(0) == 0 else t
+        rows = self.narrowed(name, x.dtype).index_select(1, t)
+        return rows.view(-1, len(t), *[1] * (x.ndim - 1)).unbind()
 
     def _apply(self, move: Callable[[Tensor], Tensor], recurse: bool = True) -> "Tables":
         """Follow ``to`` and its like to another device; of the dtype, only that of new states."""

@@ -161,18 +161,18 @@ class Trainer:
         with self.precision():
             each = divergences(model, x0, t, self.generator, parallel.mine)
         t = parallel.mine(t)
-        scale = (model.kernel.T - 1) / d
-        excess = each.mean() * scale
-        loss = excess if self.weights is None else (self.weights[t] * each).mean() * scale
+        scale = (model.kernel.T - 1) / d / len(each)
         for p in self.parameters:
             p.grad = None if parallel.world() == 1 else torch.zeros_like(p)
-        loss.backward()
+        if self.weights is None:
+            each.backward(torch.full_like(each, scale))
+        else:
+            each.backward(self.weights[t].to(each.dtype) * scale)
         slopes = [p.grad for p in self.parameters if p.grad is not None]
-        excess = excess.detach()
-        parallel.average([*slopes, excess])
-        norm = torch.nn.utils.get_total_norm(slopes)
-        found, length = torch.stack([excess, norm.to(excess.dtype)]).tolist()
-        K = self.ceiling - d * found
+        mean = each.detach().mean()
+        parallel.average([*slopes, mean])
+        found, *norms = torch.stack([mean, *torch._foreach_norm(slopes)]).tolist()
+        K, length = self.ceiling - (model.kernel.T - 1) * found, math.hypot(*norms)
         if not (math.isfinite(K) and math.isfinite(length)):
             what = f"it is {K}" if not math.isfinite(K) else f"its gradient is {length}"
             raise ValueError(
@@ -182,9 +182,8 @@ class Trainer:
             )
         if length > how.clip:
             torch._foreach_mul_(slopes, how.clip / length)
-        self.adam.param_groups[0]["lr"] = how.learning_rate * DECAYS[how.decay](
-            self.step / how.steps
-        )
+        rate = how.learning_rate * DECAYS[how.decay](self.step / how.steps)
+        self.adam.param_groups[0]["lr"] = rate
         self.adam.step()
         if self.averages:
             with torch.no_grad():

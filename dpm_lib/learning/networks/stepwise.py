@@ -65,5 +65,5 @@ class StepwiseNetwork(ReverseNetwork):
         """Outputs z for the kernel's head, ``(B, k * d)``; t = 2 … T, ``(B,)``."""
         h = xt.flatten(1).to(self.bias.dtype)
         for weight, bias in zip(self.weights, self.biases, strict=True):
-            h = torch.addmm(bias, h, weight).sigmoid()
+            h = torch.addmm(bias, h, weight).sigmoid_()
         return read_out(h, self.readout, self.bias, t)
