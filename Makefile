@@ -1,4 +1,4 @@
-# make book | test | mutants | slips | bench | lint | site | clean.  PYTHON chooses the interpreter of the virtual environment.
+# make book | test | mutants | slips | bench | lint | site | browser | screens | clean.  PYTHON chooses the interpreter of the virtual environment.
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 READY := .venv/.ready
@@ -7,7 +7,7 @@ SITE := $(CURDIR)/_build/html/index.html
 export PATH := $(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: book test mutants slips bench lint site check-site setup clean
+.PHONY: book test mutants slips bench lint site check-site browser screens setup clean
 
 book: setup
 	jupyter-book build book
@@ -42,6 +42,16 @@ site: setup
 
 check-site: setup
 	python .ci/site.py
+
+# The built site in Chromium: errors, accessibility, phones, weight; a line of numbers for each page.
+browser: setup
+	.ci/chromium
+	pytest -q tests/browser/test_site.py
+
+# Pictures of all pages, light and dark, three widths: _build/screens.
+screens: setup
+	.ci/chromium
+	python -m tests.browser.screens
 
 setup: $(READY)
 

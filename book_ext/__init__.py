@@ -11,14 +11,25 @@
 * ``notebooks``: each chapter as a notebook to take away.
 * ``typography``: punctuation that stays with its formula.
 * ``mathjax``: MathJax from the site itself.
+* ``weight``: the theme without the parts that no page uses.
 """
 
 from typing import Any
 
 
 def setup(app: Any) -> dict[str, bool]:
-    from book_ext import cells, equations, house, map, mathjax, notebooks, pages, typography
+    from book_ext import (
+        cells,
+        equations,
+        house,
+        map,
+        mathjax,
+        notebooks,
+        pages,
+        typography,
+        weight,
+    )
 
-    for part in (house, mathjax, equations, cells, typography, map, notebooks, pages):
+    for part in (house, mathjax, equations, cells, typography, map, notebooks, pages, weight):
         part.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -35,7 +35,7 @@ def graph_html(entries: list[dict[str, Any]], equation: Callable[[str], str | No
     wide, high = max(WIDTH, *right, *x.values()) + 1, max(rows.values()) * LEVEL + HEIGHT + 2
     return (
         '<div class="dpm-graph" tabindex="0" role="region" aria-label="graph of the equations">'
-        '<svg role="img" aria-labelledby="graph-title graph-text" '
+        '<svg role="group" aria-labelledby="graph-title graph-text" '
         f'width="{wide:.0f}" height="{high}">'
         '<title id="graph-title">What rests on what</title><desc id="graph-text">'
         f"{len(graph)} equations as boxes, {sum(map(len, graph.values()))} arrows, each from an "

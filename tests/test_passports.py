@@ -220,7 +220,7 @@ def test_boxes_of_the_picture_lie_apart_and_inside(rests_on):
 
 def test_the_picture_has_words_and_links():
     svg = graph_html(network(DEEP), equation)
-    assert 'role="img" aria-labelledby="graph-title graph-text"' in svg
+    assert 'role="group" aria-labelledby="graph-title graph-text"' in svg
     assert "5 equations as boxes, 5 arrows" in svg
     assert set(re.findall('<a href="([^"]*)">', svg)) == {
         f"page.html#{key}" for key in boxes(svg) if key != "prior-term"

@@ -1,0 +1,85 @@
+"""The pages of the built site, as a reader's browser shows them: ``make browser``."""
+
+import pytest
+import yaml
+
+from book_ext import house
+from tests.browser import measure
+
+# Bytes of a first visit, layout shift, and displayed formulas that scroll on a phone.
+EVERY = {"weight": 1_600_000, "shift": 0.1, "scrolling": 1 / 5}
+# Of the height of a page: code that is open, at most; figures, at least; pixels without a figure.
+THEORY = {**EVERY, "code": 0.15, "figures": 0.15, "stretch": 3500}
+EXPERIMENT = {**THEORY, "code": 0.25}
+OTHER = {**EVERY, "code": 1, "figures": 0, "stretch": float("inf")}
+# What falls short, as measured: to be tightened as pages change, never to be widened.
+SHORT = {
+    "notation": {"figures": 0},
+    "kernels": {"code": 0.38, "figures": 0.05, "stretch": 7500},
+    "forward": {"code": 0.39, "figures": 0.03, "stretch": 7900},
+    "reverse": {"code": 0.41, "figures": 0.06, "stretch": 11900},
+    "likelihood": {"code": 0.35, "figures": 0.03, "stretch": 10700},
+    "bound": {"code": 0.4, "figures": 0.04, "stretch": 13500},
+    "prior_term": {"code": 0.44, "figures": 0.02, "stretch": 15300},
+    "steps": {"code": 0.43, "figures": 0.04, "stretch": 22800},
+    "closed_forms": {"scrolling": 7 / 27, "code": 0.52, "figures": 0.01, "stretch": 36100},
+    "swiss_roll": {"code": 0.28, "stretch": 5100},
+    "heartbeat": {"code": 0.28},
+    "digits": {"stretch": 3800},
+    "mnist": {"figures": 0.12, "stretch": 4200},
+    "api": {"weight": 1_730_000, "shift": 0.12},
+}
+
+
+def limit(page, name):
+    toc = yaml.safe_load((house.ROOT / "_toc.yml").read_text(encoding="utf8"))
+    theory, experiments, *_ = [[c["file"] for c in part["chapters"]] for part in toc["parts"]]
+    goals = THEORY if page in theory else EXPERIMENT if page in experiments else OTHER
+    return SHORT.get(page, {}).get(name, goals[name])
+
+
+def test_console_is_silent(found):
+    assert not found["errors"]
+
+
+def test_nothing_comes_from_outside(found):
+    assert not found["outside"]
+
+
+def test_every_formula_is_typeset(found):
+    assert not found["wrong_formulas"]
+
+
+@pytest.mark.parametrize("audit", ["light", "dark", "phone"])
+def test_accessible(found, audit):
+    assert not found[audit], "\n".join(found[audit])
+
+
+def test_page_fits_a_narrow_phone(found):
+    assert found["overhang"] <= 0
+
+
+def test_formulas_fit_a_phone(page, found):
+    scroll = [place for place in found["formulas"] if place]
+    assert len(scroll) <= limit(page, "scrolling") * len(found["formulas"]), scroll
+
+
+@pytest.mark.parametrize("shifts", ["shifts", "shifts_on_phone"])
+def test_nothing_jumps(page, found, shifts):
+    assert measure.total(found[shifts]) < limit(page, "shift"), found[shifts]
+
+
+def test_weight(page, found):
+    assert found["weight"] <= limit(page, "weight")
+
+
+def test_code_leaves_room(page, found):
+    assert found["code"] <= limit(page, "code")
+
+
+def test_figures_have_room(page, found):
+    assert found["figures"] >= limit(page, "figures")
+
+
+def test_figures_are_near(page, found):
+    assert found["stretch"] <= limit(page, "stretch")
