@@ -8,21 +8,29 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from dpm_lib.kernels import Kernel
+from dpm_lib.kernels import BinomialKernel, Kernel
 from dpm_lib.learning.networks.base import ReverseNetwork, initial
-from dpm_lib.learning.networks.readout import read_out
+from dpm_lib.learning.networks.readout import of_data, read_out
 
 __all__ = ["StepwiseNetwork"]
+
+GAIN = 8.0
+"""How much faster readouts learn than the layers below them."""
 
 
 class StepwiseNetwork(ReverseNetwork):
     r"""A multilayer perceptron of sigmoid units with a readout for each step, for any kernel.
 
-    .. math:: h_0 = x^{(t)}, \qquad h_l = \sigma(A_l h_{l-1} + a_l), \qquad z = W_t h + b_t
+    .. math:: h_0 = x^{(t)}, \qquad h_l = \sigma(A_l h_{l-1} + a_l), \qquad
+       z = W_t\, 8 (h - \tfrac12) + b_t
 
     Readouts start at 0, so that the untrained network is the identity model.  A sigmoid has slope
     1/4 at most: weights start with four times the usual width, and biases so that units are in the
-    middle of their range on average.
+    middle of their range on average.  The 8 lets readouts, each of which sees one step, learn faster
+    than the layers that all steps share, under one learning rate.
+
+    Under a binomial kernel the output is read as what the other bits say of each bit of the data
+    (:func:`dpm_lib.learning.networks.readout.of_data`), which loses nothing.
 
     Args:
         kernel: kernel that is reversed; its head makes a law of the outputs z.
@@ -35,7 +43,8 @@ class StepwiseNetwork(ReverseNetwork):
         TypeError: no kernel, shape, number or generator where one is expected.
         ValueError: a number is not positive, or the generator is on another device.
 
-    Source: paper section 3.1.2 and appendix D.1.2 (there of 20-50-50-50 units).
+    Source: paper section 3.1.2 and appendix D.1.2 (there of 20-50-50-50 units, without
+    the 8, which changes no function).
     """
 
     def __init__(
@@ -66,4 +75,5 @@ class StepwiseNetwork(ReverseNetwork):
         h = xt.flatten(1).to(self.bias.dtype)
         for weight, bias in zip(self.weights, self.biases, strict=True):
             h = torch.addmm(bias, h, weight).sigmoid_()
-        return read_out(h, self.readout, self.bias, t)
+        z = read_out(GAIN * (h - 0.5), self.readout, self.bias, t)
+        return of_data(self.kernel, z, t) if isinstance(self.kernel, BinomialKernel) else z
