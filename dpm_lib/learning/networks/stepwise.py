@@ -26,8 +26,8 @@ class StepwiseNetwork(ReverseNetwork):
 
     Readouts start at 0, so that the untrained network is the identity model.  A sigmoid has slope
     1/4 at most: weights start with four times the usual width, and biases so that units are in the
-    middle of their range on average.  The 8 lets readouts, each of which sees one step, learn faster
-    than the layers that all steps share, under one learning rate.
+    middle of their range on average.  The 8 lets readouts, each of which sees one step, learn
+    faster than the layers that all steps share, under one learning rate.
 
     Under a binomial kernel the output is read as what the other bits say of each bit of the data
     (:func:`dpm_lib.learning.networks.readout.of_data`), which loses nothing.
