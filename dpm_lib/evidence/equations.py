@@ -109,6 +109,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "heartbeat": TRAINING,
     "digits": TRAINING,
     "mnist": (*TRAINING, "learning.windows"),
+    "machine": ("symbolic", "evidence.checks", "evidence.row"),
     "ledger": EVIDENCE,
 }
 """Which page explains which room of the library, where the names alone do not say it."""
