@@ -112,6 +112,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "mnist": (*TRAINING, "learning.windows"),
     "own_data": TRAINING,
     "today": ("learning.objectives",),
+    "machine": ("symbolic", "evidence.checks", "evidence.row"),
     "ledger": EVIDENCE,
 }
 """Which page explains which room of the library, where the names alone do not say it."""
