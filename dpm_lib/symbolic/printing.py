@@ -10,6 +10,7 @@ a logarithm takes one factor; a power takes what it is attached to.
 
 import re
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import Any
 
 from sympy import Add, Expr, Mul, Pow, Product, Rational, S, Sum, Symbol, fraction, log
@@ -25,6 +26,7 @@ _TAIL = len(_LAWS)
 _OPEN = ("Product", "Sum", "Int")  # take the factors that follow
 _CLOSED = (*_LAWS, "Rate", "Variable", "h", "KL", "Entropy", "Expect")  # carry a power as they are
 _PAGE, _LINE = 66, 58  # letters that fit, with and without a left side
+_WORDS = 44  # letters of a reason that fit a phone
 
 
 class _Printer(LatexPrinter):
@@ -137,15 +139,15 @@ def aligned(start: Expr, rows: Sequence[tuple[str, Expr, str]]) -> str:
         block += [f"&{first}", *(f"&\\qquad {line}" for line in more)]
         lead, margin = "", 0
     for relation, expr, reason in rows:
-        words = f"\\small\\text{{({reason})}}"
+        words = [f"\\small\\text{{{part}}}" for part in _wrapped(f"({reason})")]
         first, *more = lines = _broken(expr)
         block.append(f"{lead}&{relation} {first}")
         block += [f"&\\qquad {line}" for line in more]
         indent = margin + 6 * bool(more)
-        if indent + _width(lines[-1]) + len(reason) > _PAGE:
-            block.append(f"&\\qquad {words}")
+        if indent + _width(lines[-1]) + len(reason) > _PAGE or len(words) > 1:
+            block += [f"&\\qquad {part}" for part in words]
         else:
-            block[-1] += f" \\quad {words}"
+            block[-1] += f" \\quad {words[0]}"
         lead = ""
     return "\\begin{aligned}" + r" \\ ".join(block) + "\\end{aligned}"
 
@@ -164,9 +166,15 @@ def _broken(expr: Expr) -> list[str]:
     return lines
 
 
+def _wrapped(reason: str) -> list[str]:
+    """A reason in lines that fit a phone."""
+    return wrap(reason, _WORDS, break_long_words=False, break_on_hyphens=False)
+
+
 def _width(text: str) -> int:
     """About how many letters wide a formula is; a fraction is as wide as its longer half."""
-    flat, before = re.sub(r"\\(?!frac)[A-Za-z]+|\\?[,;!]", "", text), ""
+    flat = re.sub(r"\\(?:left|right|[bB]igg?[lr]?|mathcal|text|small)|\\?[,;!]", "", text)
+    flat, before = re.sub(r"\\(?!frac|log)[A-Za-z]+", "x", flat), ""
     while flat != before:
         before = flat
         flat = re.sub(r"[\^_]\{([^{}]*)\}", r"\1", flat)
