@@ -179,7 +179,7 @@ RECIPES = {
     ),
     "heartbeat": Recipe(
         heartbeat, partial(even_binomial, T=2000, rate=0.2), partial(StepwiseNetwork, hidden=50),
-        Settings(3000, batch=64, learning_rate=2e-2, average=0.99, objective="full"),
+        Settings(12_000, batch=16, learning_rate=2e-2, average=0.998, objective="full"),
     ),
     "digits": Recipe(
         digits, partial(geometric_gaussian, T=100, first=5e-4, last=0.3),
