@@ -67,7 +67,7 @@ EQUATIONS: dict[str, Equation] = {
         Equation("telescoping", "The product that telescopes", "steps", (49,), (10,)),
         Equation("telescoping-entropies", "The entropies that telescope", "steps", (50,), (10,)),
         Equation(
-            "bound-entropies", "The bound in KL terms and entropies", "steps", (14, 51), (10,)
+            "bound-entropies", "The bound in KL terms and entropies", "terms", (14, 51), (10,)
         ),
         # closed forms
         Equation("forward-posterior", "The Gaussian posterior of a step", "closed_forms"),
@@ -105,6 +105,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "bound": ("bounds",),
     "prior_term": ("bounds",),
     "steps": ("bounds",),
+    "terms": ("bounds",),
     "closed_forms": ("bounds", "kernels"),
     "optimum": ("bounds", "exact"),
     "swiss_roll": TRAINING,
