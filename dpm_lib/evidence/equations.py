@@ -67,20 +67,21 @@ EQUATIONS: dict[str, Equation] = {
         Equation("telescoping", "The product that telescopes", "steps", (49,), (10,)),
         Equation("telescoping-entropies", "The entropies that telescope", "steps", (50,), (10,)),
         Equation(
-            "bound-entropies", "The bound in KL terms and entropies", "steps", (14, 51), (10,)
+            "bound-entropies", "The bound in KL terms and entropies", "terms", (14, 51), (10,)
         ),
-        # closed forms, ceiling, optimum
+        # closed forms
         Equation("forward-posterior", "The Gaussian posterior of a step", "closed_forms"),
         Equation("forward-posterior-binomial", "The binomial posterior of a step", "closed_forms"),
         Equation("kl-gaussian", "KL divergence of two Gaussians", "closed_forms"),
         Equation("kl-binomial", "KL divergence of two Bernoullis", "closed_forms"),
         Equation("entropy-forward", "The entropy of a Gaussian marginal", "closed_forms"),
         Equation("entropy-forward-binomial", "The entropy of a binomial marginal", "closed_forms"),
-        Equation("bound-correction", "The correction between the two bounds", "closed_forms"),
         Equation("null-log-likelihood", "The score of knowing nothing", "closed_forms"),
-        Equation("bound-ceiling", "A ceiling that no model passes", "closed_forms"),
-        Equation("optimal-reversal", "The optimum is the exact reversal", "closed_forms", (15,)),
-        Equation("optimal-bound", "The value of the bound at its optimum", "closed_forms"),
+        # ceiling and optimum
+        Equation("bound-correction", "The correction between the two bounds", "optimum"),
+        Equation("bound-ceiling", "A ceiling that no model passes", "optimum"),
+        Equation("optimal-reversal", "The optimum is the exact reversal", "optimum", (15,)),
+        Equation("optimal-bound", "The value of the bound at its optimum", "optimum"),
     )
 }
 
@@ -105,7 +106,9 @@ PAGES: dict[str, tuple[str, ...]] = {
     "bound": ("bounds",),
     "prior_term": ("bounds",),
     "steps": ("bounds",),
-    "closed_forms": ("bounds", "kernels", "exact"),
+    "terms": ("bounds",),
+    "closed_forms": ("bounds", "kernels"),
+    "optimum": ("bounds", "exact"),
     "swiss_roll": TRAINING,
     "heartbeat": TRAINING,
     "digits": TRAINING,
