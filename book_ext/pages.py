@@ -10,7 +10,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import dpm_lib
 from book_ext.equations import equation_linker, linker, skip
-from book_ext.html import ledger_html
+from book_ext.ledger import ledger_html
 from dpm_lib.evidence import ledger, notation
 
 API_MARK = "<!-- every public module of dpm_lib -->"
