@@ -6,7 +6,8 @@
 * ``symbols``: the letters of a formula, each of which must be declared.
 * ``graph``: which equation rests on which, as a picture.
 * ``map``: the derivation of the bound as boxes that link to its equations.
-* ``html``: the passports and the ledger as HTML, from ``dpm_lib.evidence.ledger.entries()``.
+* ``html``, ``ledger``: passports and the ledger, from ``dpm_lib.evidence.ledger.entries()``.
+* ``hints``: the rows of the table of symbols, for the script that shows them on symbols.
 * ``pages``: ``{ledger}``, ``{symbols}`` and the API reference.
 * ``notebooks``: each chapter as a notebook to take away.
 * ``typography``: punctuation that stays with its formula.
@@ -17,8 +18,8 @@ from typing import Any
 
 
 def setup(app: Any) -> dict[str, bool]:
-    from book_ext import cells, equations, house, map, mathjax, notebooks, pages, typography
+    from book_ext import cells, equations, hints, house, map, mathjax, notebooks, pages, typography
 
-    for part in (house, mathjax, equations, cells, typography, map, notebooks, pages):
+    for part in (house, mathjax, equations, cells, typography, map, notebooks, pages, hints):
         part.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -28,11 +28,13 @@ class LedgerDirective(SphinxDirective):
 
 
 class SymbolsDirective(SphinxDirective):
-    """``{symbols}``: the table of dpm_lib.evidence.notation."""
+    """``{symbols} kind``: the table of dpm_lib.evidence.notation, of one kind of symbols."""
+
+    required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         box = nodes.container(classes=["dpm-symbols"])
-        lines = notation.table().splitlines()
+        lines = notation.table(self.arguments[0]).splitlines()
         self.state.nested_parse(StringList(lines, source="dpm_lib/evidence/notation.py"), 0, box)
         return [box]
 
