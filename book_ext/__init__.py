@@ -8,6 +8,7 @@
 * ``map``: the derivation of the bound as boxes that link to its equations.
 * ``html``, ``ledger``: passports and the ledger, from ``dpm_lib.evidence.ledger.entries()``.
 * ``hints``: the rows of the table of symbols, for the script that shows them on symbols.
+* ``origin``: links to the sources; the last line of a page, how it was made.
 * ``pages``: ``{ledger}``, ``{symbols}`` and the API reference.
 * ``notebooks``: each chapter as a notebook to take away.
 * ``typography``: punctuation that stays with its formula.
@@ -18,8 +19,31 @@ from typing import Any
 
 
 def setup(app: Any) -> dict[str, bool]:
-    from book_ext import cells, equations, hints, house, map, mathjax, notebooks, pages, typography
+    from book_ext import (
+        cells,
+        equations,
+        hints,
+        house,
+        map,
+        mathjax,
+        notebooks,
+        origin,
+        pages,
+        typography,
+    )
 
-    for part in (house, mathjax, equations, cells, typography, map, notebooks, pages, hints):
+    parts = (
+        house,
+        mathjax,
+        equations,
+        cells,
+        typography,
+        map,
+        notebooks,
+        pages,
+        hints,
+        origin,
+    )
+    for part in parts:
         part.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
