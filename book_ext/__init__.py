@@ -8,6 +8,7 @@
 * ``map``: the derivation of the bound as boxes that link to its equations.
 * ``html``, ``ledger``: passports and the ledger, from ``dpm_lib.evidence.ledger.entries()``.
 * ``hints``: the rows of the table of symbols, for the script that shows them on symbols.
+* ``names``: links from names in the cells of a page to what the library says of them.
 * ``origin``: links to the sources; the last line of a page, how it was made.
 * ``pages``: ``{ledger}``, ``{symbols}`` and the API reference.
 * ``notebooks``: each chapter as a notebook to take away.
@@ -26,6 +27,7 @@ def setup(app: Any) -> dict[str, bool]:
         house,
         map,
         mathjax,
+        names,
         notebooks,
         origin,
         pages,
@@ -42,6 +44,7 @@ def setup(app: Any) -> dict[str, bool]:
         notebooks,
         pages,
         hints,
+        names,
         origin,
     )
     for part in parts:
