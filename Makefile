@@ -1,4 +1,4 @@
-# make book | test | mutants | slips | bench | lint | site | clean.  PYTHON chooses the interpreter of the virtual environment.
+# make book | test | mutants | slips | bench | lint | site | pdf | clean.  PYTHON chooses the interpreter of the virtual environment.
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 READY := .venv/.ready
@@ -7,7 +7,7 @@ SITE := $(CURDIR)/_build/html/index.html
 export PATH := $(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: book test mutants slips bench lint site check-site setup clean
+.PHONY: book test mutants slips bench lint site check-site pdf setup clean
 
 book: setup
 	jupyter-book build book
@@ -42,6 +42,11 @@ site: setup
 
 check-site: setup
 	python .ci/site.py
+
+# The whole book as one file, printed by Chromium from the built site: _build/book.pdf.
+pdf: book
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check pypdf==7.1.1
+	python .ci/pdf.py
 
 setup: $(READY)
 
