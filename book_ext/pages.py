@@ -35,6 +35,7 @@ class SymbolsDirective(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
+        self.env.note_dependency(notation.__file__)
         box = nodes.container(classes=["dpm-symbols"])
         lines = notation.table(self.arguments[0]).splitlines()
         self.state.nested_parse(StringList(lines, source="dpm_lib/evidence/notation.py"), 0, box)
