@@ -35,18 +35,8 @@ def setup(app: Any) -> dict[str, bool]:
     )
 
     parts = (
-        house,
-        mathjax,
-        equations,
-        cells,
-        typography,
-        map,
-        notebooks,
-        pages,
-        hints,
-        names,
-        origin,
-    )
+        house, mathjax, equations, cells, typography, map, notebooks, pages, hints, names, origin,
+    )  # fmt: skip
     for part in parts:
         part.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
