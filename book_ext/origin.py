@@ -13,16 +13,12 @@ from myst_nb.sphinx_ import NbMetadataCollector
 
 import dpm_lib
 from book_ext import house
+from book_ext.notebooks import repository
 from dpm_lib.evidence import ledger, provenance
 
 WORDS_A_MINUTE = 200
 COLOPHON = "colophon"
 VERSION, CHANGES = "<!-- version -->", "<!-- changes -->"
-
-
-def repository(config: Any) -> str:
-    """The address of the repository, from ``repository: url`` in _config.yml; it may be empty."""
-    return str(config.html_theme_options.get("repository_url") or "").rstrip("/")
 
 
 def sources(config: Any) -> Callable[[str], str | None]:

@@ -37,9 +37,10 @@ def test_without_a_repository_there_is_no_link():
     assert empty.myst_substitutions["repository_links"] == ""
 
 
-def test_one_setting_names_the_repository():
-    settings = yaml.safe_load((house.ROOT / "_config.yml").read_text(encoding="utf8"))
-    assert set(settings["repository"]) == {"url", "branch"}
+def test_the_colophon_tells_where_the_repository_and_its_issues_are():
+    known = config(repository_url="https://host/owner/book/")
+    origin.links(None, known)
+    assert "<https://host/owner/book/issues>" in known.myst_substitutions["repository_links"]
 
 
 def test_the_last_line_of_a_page_tells_how_it_was_made():
