@@ -3,7 +3,8 @@
 Pages use no letter in a formula that is not declared here; the notation page is this table.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 __all__ = ["SYMBOLS", "Symbol", "table"]
 
@@ -30,7 +31,7 @@ class Symbol:
     kind: str = "chosen"
 
 
-_CHOSEN = [
+_CHOSEN: list[tuple[Any, ...]] = [
     (r"x^{(0)}", "x0", "(B, *event)", "a data point, in R^d or {0, 1}^d"),
     (r"d", "d", "int", "number of dimensions of a state"),
     (r"N", "n", "int", "number of examples in a data set", False),
@@ -46,7 +47,7 @@ _CHOSEN = [
     (r"f_\Sigma", "network", "(B, *event)", "variance of a learned Gaussian reverse step"),
     (r"f_b", "network", "(B, *event)", "rate P(x = 1) of a learned binomial reverse step"),
 ]
-_DEFINED = [
+_DEFINED: list[tuple[Any, ...]] = [
     (r"x^{(t)}", "xt", "(B, *event)", "the state after t forward steps, t = 1 … T"),
     (r"x_i", "x[..., i]", "(B,)", "coordinate i of a state"),
     (r"t,\ s,\ n", "t", "int or (B,)", "step, counted 1 … T as in the paper"),
@@ -72,7 +73,7 @@ _DEFINED = [
     (r"L_{null}", "null_log_likelihood", "(B,)", "log likelihood of the data under the prior"),
     (r"u,\ y,\ z,\ r,\ a,\ b,\ c,\ k", "", "", "placeholders, introduced where used", False),
 ]
-_FOLLOWS = [
+_FOLLOWS: list[tuple[Any, ...]] = [
     (r"\tilde\mu_t", "posterior(...).mean", "(B, *event)", "mean of a forward posterior", False),
     (
         r"\tilde\beta_t", "posterior(...).variance", "(B, *event)",
@@ -86,8 +87,8 @@ _FOLLOWS = [
 
 SYMBOLS = (
     *(Symbol(*row) for row in _CHOSEN),
-    *(Symbol(*row, kind="defined") for row in _DEFINED),
-    *(Symbol(*row, kind="follows") for row in _FOLLOWS),
+    *(replace(Symbol(*row), kind="defined") for row in _DEFINED),
+    *(replace(Symbol(*row), kind="follows") for row in _FOLLOWS),
 )
 
 
