@@ -1,4 +1,5 @@
-# make book | test | mutants | slips | bench | lint | site | browser | screens | clean.  PYTHON chooses the interpreter of the virtual environment.
+# make book | test | mutants | slips | bench | lint | site | pdf | browser | screens | clean.  PYTHON
+# chooses the interpreter of the virtual environment.
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 READY := .venv/.ready
@@ -7,7 +8,7 @@ SITE := $(CURDIR)/_build/html/index.html
 export PATH := $(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: book test mutants slips bench lint site check-site browser screens setup clean
+.PHONY: book test mutants slips bench lint site check-site pdf browser screens setup clean
 
 book: setup
 	jupyter-book build book
@@ -46,12 +47,17 @@ check-site: setup
 # The built site in Chromium: errors, accessibility, phones, weight; a line of numbers for each page.
 browser: setup
 	.ci/chromium
-	pytest -q tests/browser/test_site.py
+	pytest -q tests/browser
 
 # Pictures of all pages, light and dark, three widths: _build/screens.
 screens: setup
 	.ci/chromium
 	python -m tests.browser.screens
+
+# The whole book as one file, printed by Chromium from the built site: _build/book.pdf.
+pdf: book
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check pypdf==7.1.1
+	python .ci/pdf.py
 
 setup: $(READY)
 

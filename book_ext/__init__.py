@@ -6,7 +6,10 @@
 * ``symbols``: the letters of a formula, each of which must be declared.
 * ``graph``: which equation rests on which, as a picture.
 * ``map``: the derivation of the bound as boxes that link to its equations.
-* ``html``: the passports and the ledger as HTML, from ``dpm_lib.evidence.ledger.entries()``.
+* ``html``, ``ledger``: passports and the ledger, from ``dpm_lib.evidence.ledger.entries()``.
+* ``hints``: the rows of the table of symbols, for the script that shows them on symbols.
+* ``names``: links from names in the cells of a page to what the library says of them.
+* ``origin``: links to the sources; the last line of a page, how it was made.
 * ``pages``: ``{ledger}``, ``{symbols}`` and the API reference.
 * ``notebooks``: each chapter as a notebook to take away.
 * ``typography``: punctuation that stays with its formula.
@@ -21,15 +24,22 @@ def setup(app: Any) -> dict[str, bool]:
     from book_ext import (
         cells,
         equations,
+        hints,
         house,
         map,
         mathjax,
+        names,
         notebooks,
+        origin,
         pages,
         typography,
         weight,
     )
 
-    for part in (house, mathjax, equations, cells, typography, map, notebooks, pages, weight):
+    parts = (
+        house, mathjax, equations, cells, typography, map, notebooks, pages, hints, names, origin,
+        weight,
+    )  # fmt: skip
+    for part in parts:
         part.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

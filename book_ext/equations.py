@@ -10,6 +10,7 @@ from myst_nb.ext.glue.utils import retrieve_glue_data
 from sphinx.util import logging
 
 from book_ext.html import passport_html
+from book_ext.origin import sources
 from book_ext.symbols import undeclared
 from dpm_lib.evidence import ledger
 from dpm_lib.evidence.equations import EQUATIONS
@@ -71,7 +72,8 @@ def visit_passport(self: Any, node: passport) -> None:
     entries = {entry["id"]: entry for entry in ledger.entries()}
     page = self.builder.get_relative_uri(self.builder.current_docname, "ledger")
     equation, api = equation_linker(self.builder), linker(self.builder)
-    self.body.append(passport_html(entries[node["equation"]], equation, api, page))
+    source = sources(self.builder.config)
+    self.body.append(passport_html(entries[node["equation"]], equation, api, page, source))
     raise nodes.SkipNode
 
 

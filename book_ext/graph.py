@@ -30,13 +30,15 @@ def graph_html(entries: list[dict[str, Any]], equation: Callable[[str], str | No
     rows = levels(graph)
     x = positions(graph, rows)
     drawn = [arrow(other, key, rows, x) for key in graph for other in graph[key]]
-    drawn += [box(key, x[key, rows[key]], rows[key], equation(key)) for key in graph]
+    good = {e["id"]: bool(e["status"] == "measured") for e in entries}
+    drawn += [box(key, x[key, rows[key]], rows[key], equation(key), good[key]) for key in graph]
     right = [x[key, row] + width(key) / 2 for key, row in rows.items()]
     wide, high = max(WIDTH, *right, *x.values()) + 1, max(rows.values()) * LEVEL + HEIGHT + 2
     return (
+        f'<p class="dpm-legend">{legend(True)} {legend(False)} A box leads to its equation.</p>'
         '<div class="dpm-graph" tabindex="0" role="region" aria-label="graph of the equations">'
         '<svg role="group" aria-labelledby="graph-title graph-text" '
-        f'width="{wide:.0f}" height="{high}">'
+        f'viewBox="0 0 {wide:.0f} {high}" width="{wide:.0f}" height="{high}">'
         '<title id="graph-title">What rests on what</title><desc id="graph-text">'
         f"{len(graph)} equations as boxes, {sum(map(len, graph.values()))} arrows, each from an "
         "equation to one whose proof uses it. The table below lists the same under rests on.</desc>"
@@ -68,7 +70,13 @@ def levels(graph: Graph) -> dict[str, int]:
 
 
 def width(key: str) -> float:
-    return LETTER * len(key) + PADDING
+    return LETTER * len(f"✓ {key}") + PADDING
+
+
+def legend(good: bool) -> str:
+    """How the boxes of one status look."""
+    mark, word = ("✓", "measured") if good else ("✗", "not measured")
+    return f'<span class="dpm-key {"dpm-good" if good else "dpm-bad"}">{mark} {word}</span>'
 
 
 def positions(graph: Graph, rows: dict[str, int]) -> dict[Item, float]:
@@ -117,13 +125,16 @@ def arrow(start: str, end: str, rows: dict[str, int], x: dict[Item, float]) -> s
             line += f"v{HEIGHT}"
         at, y = to, top + HEIGHT
     title = f"<title>{escape(end)} rests on {escape(start)}</title>"
-    return f'<path d="{line}" marker-end="url(#graph-head)">{title}</path>'
+    ends = f'data-ends="{escape(start)} {escape(end)}"'
+    return f'<path d="{line}" {ends} marker-end="url(#graph-head)">{title}</path>'
 
 
-def box(key: str, middle: float, row: int, address: str | None) -> str:
+def box(key: str, middle: float, row: int, address: str | None, good: bool) -> str:
     left, top = middle - width(key) / 2, row * LEVEL + 1
     shape = (
         f'<rect x="{left:.0f}" y="{top}" width="{width(key):.0f}" height="{HEIGHT}" rx="4"/>'
-        f'<text x="{middle:.0f}" y="{top + 16}">{escape(key)}</text>'
+        f'<text x="{middle:.0f}" y="{top + 16}">{"✓" if good else "✗"} {escape(key)}</text>'
     )
-    return f'<a href="{address}">{shape}</a>' if address else shape
+    drawn = f'<a href="{address}">{shape}</a>' if address else shape
+    look = "dpm-good" if good else "dpm-bad"
+    return f'<g class="dpm-box {look}" data-key="{escape(key)}">{drawn}</g>'

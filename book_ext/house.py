@@ -22,7 +22,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 def pages() -> list[str]:
     """The pages of the book in the order of the table of contents."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf8"))
-    return [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
+    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
+    files = [e["file"] for c in chapters for e in (c, *c.get("sections", []))]
+    return [toc["root"], *files]
 
 
 def source(page: str) -> str:

@@ -1,15 +1,18 @@
-"""Passports and the ledger as HTML, from the entries of ``dpm_lib.evidence.ledger.entries()``."""
+"""Passports as HTML, from the entries of ``dpm_lib.evidence.ledger.entries()``."""
 
 from collections.abc import Callable
 from html import escape
 from typing import Any
 
-from book_ext.graph import graph_html
 from dpm_lib.evidence.row import in_words
 
 Entry = dict[str, Any]
 Address = Callable[[str], str | None]
 """From an id or a name to where it stands in the book, None if it stands nowhere."""
+
+
+def nowhere(name: str) -> None:
+    """Stands nowhere."""
 
 
 def measured(entry: Entry) -> bool:
@@ -43,10 +46,6 @@ def slips(entry: Entry) -> int:
     return int(entry["proof"]["slips"]["refused"]) if entry["proof"] else 0
 
 
-def devices(entry: Entry) -> list[str]:
-    return list(dict.fromkeys(row["device"] for row in entry["evidence"]))
-
-
 def versions(entry: Entry) -> list[str]:
     """The versions of Python, torch and SymPy that the rows were made with."""
     rows = [*entry["evidence"], *([entry["proof"]] if entry["proof"] else [])]
@@ -63,11 +62,13 @@ def plural(n: int, word: str) -> str:
     return f"{n} {word}{'' if n == 1 else 's'}"
 
 
-def passport_html(entry: Entry, equation: Address, api: Address, ledger: str) -> str:
+def passport_html(
+    entry: Entry, equation: Address, api: Address, ledger: str, source: Address = nowhere
+) -> str:
     """One line that says what stands behind an equation, and the details folded under it.
 
-    ``equation`` gives the address of an equation, ``api`` that of a library function, or None;
-    ``ledger`` is that of the ledger.
+    ``equation`` gives the address of an equation, ``api`` that of a library function, ``source``
+    that of its source, or None; ``ledger`` is that of the ledger.
     """
     if not measured(entry):
         status = escape(entry["status"])
@@ -81,7 +82,7 @@ def passport_html(entry: Entry, equation: Address, api: Address, ledger: str) ->
         f"<b>refused</b> {slips(entry)} of {plural(slips(entry), 'slip')}, "
         f"{plural(len(entry['mutants']), 'mutant')}",
     ]
-    used = [function(name, api) for name in entry["functions"]]
+    used = [function(name, api, source) for name in entry["functions"]]
     head.append(f"<b>used</b> by {plural(len(used), 'function')}" if used else "<b>not used</b>")
     numbers = [
         f"{source} {', '.join(map(str, entry[key]))}"
@@ -163,85 +164,18 @@ def rules_html(rules: Entry, count: int) -> list[str]:
     return found
 
 
-def rules_cell(entry: Entry) -> str:
-    if not entry["proof"]:
-        return ""
-    reach = escape(in_words(entry["proof"]["rules"]["claim"]))
-    return f"{by_rules(entry)} of {steps(entry)}" + (f"<br><small>{reach}</small>" if reach else "")
-
-
 def equations_html(ids: list[str], equation: Address) -> str:
     return ", ".join(linked(key, equation(key)) for key in ids) or "no other equation"
 
 
-def function(name: str, api: Address) -> str:
-    return linked(name.removeprefix("dpm_lib."), api(name))
+def function(name: str, api: Address, source: Address = nowhere) -> str:
+    """A function with a link to what the library says of it, and one to its source."""
+    text = linked(name.removeprefix("dpm_lib."), api(name))
+    where = source(name)
+    return f'{text} <a class="dpm-source" href="{escape(where)}">source</a>' if where else text
 
 
 def linked(name: str, address: str | None) -> str:
     """A name as code, with a link if it has an address."""
     code = f"<code>{escape(name)}</code>"
     return f'<a href="{address}">{code}</a>' if address else code
-
-
-COLUMNS = (
-    "equation", "paper", "notes", "steps", "by rules", "checks", "nearest error / tolerance",
-    "refused", "status", "rests on", "function", "device", "proved in", "proved for",
-    "slips refused", "made with",
-)  # fmt: skip
-
-
-def ledger_html(entries: list[Entry], equation: Address, api: Address) -> str:
-    """Totals, the graph of what rests on what, and the table of all equations.
-
-    ``equation`` and ``api`` give the addresses of an equation and of a library function.
-    """
-    done = [e for e in entries if measured(e)]
-    totals = [
-        (len(entries), "equations"),
-        (sum(map(steps, entries)), "steps proved"),
-        (sum(map(by_rules, entries)), "steps by rules"),
-        (sum(len(e["evidence"]) for e in entries), "checks"),
-        (sum(len(e["mutants"]) for e in entries), "mutants refused"),
-        (sum(map(slips, entries)), "slips refused"),
-        (len(entries) - len(done), "not measured"),
-    ]
-    cards = "".join(f"<li><b>{n}</b> {word}</li>" for n, word in totals)
-    head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
-    body = "".join(ledger_row(e, equation, api) for e in entries)
-    version = escape(entries[0]["library"]) if entries else ""
-    return (
-        f'<ul class="dpm-totals">{cards}</ul><p>Measured with library version '
-        f"<code>{version}</code>.</p>{graph_html(entries, equation)}"
-        '<div class="dpm-ledger" tabindex="0" role="region" '
-        f'aria-label="ledger of all equations"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>\n"
-    )
-
-
-def ledger_row(entry: Entry, equation: Address, api: Address) -> str:
-    near, proof = worst(entry), entry["proof"]
-    title = linked(entry["id"], equation(entry["id"]))
-    reason = "" if measured(entry) else f"<br><small>{escape(entry['status'])}</small>"
-    first, *others = [function(f, api) for f in entry["functions"]] or [""]
-    cells = [
-        f"{title}<br><small>{escape(entry['title'])}</small>{reason}",
-        ", ".join(map(str, entry["paper"])),
-        ", ".join(map(str, entry["notes"])),
-        str(steps(entry) or ""),
-        rules_cell(entry),
-        str(len(entry["evidence"]) or ""),
-        f"{number(near['error'])} / {number(near['tolerance'])}" if near else "",
-        str(len(entry["mutants"]) or ""),
-        "✓ measured" if measured(entry) else "✗ not measured",
-        equations_html(proof["rests_on"], equation) if proof and proof["rests_on"] else "",
-        first + (f" <small>and {plural(len(others), 'other')}</small>" if others else ""),
-        escape(", ".join(devices(entry))),
-        escape(", ".join(worlds(entry))),
-        escape(claim(entry)),
-        str(slips(entry) or ""),
-        escape("; ".join(versions(entry))),
-    ]
-    row = "".join(f"<td>{cell}</td>" for cell in cells)
-    style = "" if measured(entry) else ' class="dpm-missing"'
-    return f'<tr id="row-{entry["id"]}"{style}>{row}</tr>\n'

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from typing import Any
 
 from docutils import nodes
@@ -9,11 +10,12 @@ from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
 import dpm_lib
+from book_ext import house
 from book_ext.equations import equation_linker, linker, skip
-from book_ext.html import ledger_html
+from book_ext.ledger import ledger_html
 from dpm_lib.evidence import ledger, notation
 
-API_MARK = "<!-- every public module of dpm_lib -->"
+API_MARK = re.compile(r"<!-- modules: ([\w., ]+) -->")
 
 
 class ledger_table(nodes.General, nodes.Element):
@@ -28,11 +30,14 @@ class LedgerDirective(SphinxDirective):
 
 
 class SymbolsDirective(SphinxDirective):
-    """``{symbols}``: the table of dpm_lib.evidence.notation."""
+    """``{symbols} kind``: the table of dpm_lib.evidence.notation, of one kind of symbols."""
+
+    required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
+        self.env.note_dependency(notation.__file__)
         box = nodes.container(classes=["dpm-symbols"])
-        lines = notation.table().splitlines()
+        lines = notation.table(self.arguments[0]).splitlines()
         self.state.nested_parse(StringList(lines, source="dpm_lib/evidence/notation.py"), 0, box)
         return [box]
 
@@ -49,12 +54,28 @@ def modules() -> list[str]:
     return [m for m in found if not any(p[0] == "_" for p in m.split(".")) and m != "dpm_lib.cli"]
 
 
+def documented() -> dict[str, list[str]]:
+    """Pages of the API reference to their modules; a module goes where its room is named."""
+    rooms = {
+        f"dpm_lib.{room}": page
+        for page in house.pages()
+        for names in API_MARK.findall(house.source(page))
+        for room in names.split(", ")
+    }
+    found: dict[str, list[str]] = {}
+    for name in modules():
+        around = [room for room in rooms if f"{name}.".startswith(f"{room}.")]
+        room = max(around, key=len, default="dpm_lib.all others")
+        found.setdefault(rooms[room], []).append(name)
+    return found
+
+
 def write_api(app: Any, docname: str, source: list[str]) -> None:
-    """Replace the mark on the API page by one section for each module."""
-    if API_MARK not in source[0]:
+    """Replace the mark on a page of the API reference by one section for each of its modules."""
+    if not API_MARK.search(source[0]):
         return
     sections = []
-    for name in modules():
+    for name in documented()[docname]:
         module = importlib.import_module(name)
         own = [
             member
@@ -64,7 +85,7 @@ def write_api(app: Any, docname: str, source: list[str]) -> None:
         members = f"   :members: {', '.join(own)}\n" if own else ""
         title = name.removeprefix("dpm_lib.")
         sections.append(f"## `{title}`\n\n```{{eval-rst}}\n.. automodule:: {name}\n{members}```\n")
-    source[0] = source[0].replace(API_MARK, "\n".join(sections))
+    source[0] = API_MARK.sub(lambda mark: "\n".join(sections), source[0])
 
 
 def follow(app: Any, env: Any, node: Any, content: nodes.Node) -> nodes.Node | None:

@@ -373,7 +373,8 @@ def test_rounding_follows_the_dtype():
     assert math.isclose(rounding(torch.float64, 1), 2**-52)
 
 
-def test_the_table_of_symbols_has_a_row_for_each():
+def test_the_tables_of_symbols_have_a_row_for_each():
     """The notation page shows each symbol once."""
-    assert len(table().splitlines()) == len(SYMBOLS) + 2
+    tables = [table(kind).splitlines() for kind in ("chosen", "defined", "follows")]
+    assert sum(map(len, tables)) == len(SYMBOLS) + 2 * len(tables)
     assert len({s.latex for s in SYMBOLS}) == len(SYMBOLS)

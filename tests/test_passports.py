@@ -6,7 +6,8 @@ from itertools import combinations
 import pytest
 
 from book_ext.graph import WIDTH, graph_html
-from book_ext.html import COLUMNS, ledger_html, passport_html
+from book_ext.html import passport_html
+from book_ext.ledger import COLUMNS, ledger_html
 
 ENTRY = {
     "id": "forward-marginal",
@@ -143,23 +144,50 @@ def test_ledger_has_totals_and_a_row_for_each_equation():
     assert "<b>80</b> slips refused" in html
     assert "<b>10</b> steps proved" in html
     assert "<b>8</b> steps by rules" in html
-    _, first, second = (
-        dict(zip(COLUMNS, re.findall("<td>(.*?)</td>", row), strict=True))
-        for row in re.findall("<tr id=.*?</tr>", html)
-    )
-    assert first["by rules"] == "4 of 5<br><small>every T and every d; kernels: Gaussian</small>"
-    assert first["proved for"] == "T = 2, 3; d = 1, 2; kernels: Gaussian"
-    assert 'href="page.html#gaussian-kernel"' in first["rests on"]
-    assert second["by rules"] == second["rests on"] == second["proved for"] == ""
-    assert html.count("<tr") == 4
+    first, second = re.findall('<tbody id="row-.*?</tbody>', html, re.S)[1:]
+    assert cells(first)["equation"].startswith('<a href="page.html#forward-marginal">')
+    assert cells(first)["status"] == "✓ measured"
+    assert cells(first)["checks"] == "2"
+    assert cells(first)["nearest error ≤ tolerance"] == "2.0e-02 ≤ 3.0e-02"
+    assert cells(second)["status"] == "✗ not measured"
+    assert "4 of 5 steps, for every T and every d; kernels: Gaussian" in row_of(first, "by rules")
+    assert row_of(first, "proved for") == "T = 2, 3; d = 1, 2; kernels: Gaussian"
+    assert 'href="page.html#gaussian-kernel"' in row_of(first, "rests on")
+    assert row_of(first, "slips refused") == "40"
+    assert row_of(first, "device") == "cpu"
+    assert "<dt>by rules</dt>" not in second
+    assert html.count("<tbody") == 3
     assert html.count(REASON) == 1
     assert 'href="page.html#prior-term"' not in html, "not printed on any page yet"
+
+
+def cells(row):
+    """What a row of the ledger shows, by the name of the column."""
+    found = re.findall('<td data-name="([^"]*)" data-value="[^"]*">(.*?)</td>', row)
+    assert tuple(name for name, _ in found) == COLUMNS
+    return dict(found)
+
+
+def test_ledger_sorts_by_numbers_and_filters_by_what_there_is():
+    html = ledger_html(
+        [with_proof(rests_on=[]), MISSING | {"proof": None, "paper": []}], equation, api
+    )
+    assert 'data-name="nearest error ≤ tolerance" data-value="0.666' in html
+    assert 'data-name="nearest error ≤ tolerance" data-value=""' in html
+    assert re.findall('data-name="paper" data-value="([^"]*)"', html) == ["3", ""]
+    options = re.findall("<option[^>]*>([^<]*)</option>", html)
+    assert options == ["all", "forward", "all", "measured", "not measured"]
+    assert '<form class="dpm-filter" hidden' in html, "without the script no form"
 
 
 def network(rests_on):
     """Entries of equations, in the order of the book, that rest on one another."""
     return [
-        {"id": key, "proof": {"rests_on": others} if others is not None else None}
+        {
+            "id": key,
+            "status": "measured" if others is not None else REASON,
+            "proof": {"rests_on": others} if others is not None else None,
+        }
         for key, others in rests_on.items()
     ]
 
@@ -181,7 +209,9 @@ DENSE = {f"e{n}": [f"e{k}" for k in range(n)] for n in range(9)}
 def boxes(svg):
     """Name of each box to its left, top, right and bottom."""
     found = re.findall(
-        r'<rect x="(-?\d+)" y="(\d+)" width="(\d+)" height="(\d+)" rx="4"/><text[^>]*>([^<]*)<', svg
+        r'<rect x="(-?\d+)" y="(\d+)" width="(\d+)" height="(\d+)" rx="4"/>'
+        r"<text[^>]*>[✓✗] ([^<]*)<",
+        svg,
     )
     return {name: (int(x), int(y), int(x) + int(w), int(y) + int(h)) for x, y, w, h, name in found}
 
@@ -233,6 +263,24 @@ def test_the_ledger_has_the_picture():
     html = ledger_html([whole, other], equation, api)
     assert html.count("<svg") == 1
     assert "edge-term rests on forward-marginal" in html
+
+
+def test_the_picture_tells_the_status_by_mark_and_class():
+    """Not by colour alone; the legend shows both."""
+    entries = network(DEEP)
+    entries[3]["status"] = REASON
+    svg = graph_html(entries, equation)
+    marks = re.findall('<g class="dpm-box dpm-(good|bad)" data-key="([^"]*)">.*?>([✓✗]) ', svg)
+    assert {key: (look, mark) for look, key, mark in marks}["forward-marginal"] == ("bad", "✗")
+    assert [key for look, key, _ in marks if look == "bad"] == ["forward-marginal"]
+    legend = re.findall('"dpm-key dpm-(?:good|bad)">([^<]*)<', svg)
+    assert legend == ["✓ measured", "✗ not measured"]
+
+
+def test_a_function_leads_to_its_source_if_the_setting_names_a_repository():
+    html = passport_html(ENTRY, equation, api, "ledger.html", lambda name: f"https://x/{name}?a&b")
+    assert 'href="https://x/dpm_lib.forward.marginal?a&amp;b">source</a>' in html
+    assert "source</a>" not in passport_html(ENTRY, equation, api, "ledger.html")
 
 
 def test_without_arrows_there_is_no_picture():
