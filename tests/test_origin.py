@@ -8,7 +8,7 @@ import yaml
 
 import dpm_lib
 from book_ext import house, origin
-from dpm_lib.evidence import usage
+from dpm_lib.evidence import provenance, usage
 from dpm_lib.evidence.equations import EQUATIONS
 
 
@@ -43,8 +43,11 @@ def test_the_colophon_tells_where_the_repository_and_its_issues_are():
     assert "<https://host/owner/book/issues>" in known.myst_substitutions["repository_links"]
 
 
-def test_the_last_line_of_a_page_tells_how_it_was_made():
+def test_the_last_line_of_a_page_tells_how_it_was_made(monkeypatch):
     text = house.source("kernels")
+    first = next(iter(provenance.prefixes(provenance.page_cells(text))))
+    row = SimpleNamespace(cell=first, versions={"python": "3.11.7"})
+    monkeypatch.setattr(origin.ledger, "rows", lambda: [row])
     found = origin.made(text, 12.4)
     assert "this page took 12 s to run · device cpu · python " in found
     assert "min" in found

@@ -58,7 +58,11 @@ STEPS = p(x[t - 1] | x[t]) / q(x[t] | x[t - 1])
 CHAIN = Product(q(x[t] | x[t - 1]), (t, 1, T))
 MASS = Int(q(x[0]), x[0])
 RATES, LEFT = (Sum(rate[t], (t, 1, T)) for rate in (beta, alpha_bar))
-PAGES = [page for page in house.pages() if "dpm_lib.symbolic" in house.source(page)]
+PAGES = [
+    page
+    for page in house.pages()
+    if "{code-cell}" in house.source(page) and "dpm_lib.symbolic" in house.source(page)
+]
 WORLDS = [FiniteChain(T=2), BinomialChain(T=2), GaussianChain(T=2)]
 Y = Variable("y")
 
