@@ -14,20 +14,14 @@ EXPERIMENT = {**THEORY, "code": 0.25}
 OTHER = {**EVERY, "code": 1, "figures": 0, "stretch": float("inf")}
 # What falls short, as measured: to be tightened as pages change, never to be widened.
 SHORT = {
-    "notation": {"figures": 0},
-    "kernels": {"code": 0.38, "figures": 0.05, "stretch": 7500},
-    "forward": {"code": 0.39, "figures": 0.03, "stretch": 7900},
-    "reverse": {"code": 0.41, "figures": 0.06, "stretch": 11900},
-    "likelihood": {"code": 0.35, "figures": 0.03, "stretch": 10700},
-    "bound": {"code": 0.4, "figures": 0.04, "stretch": 13500},
-    "prior_term": {"code": 0.44, "figures": 0.02, "stretch": 15300},
-    "steps": {"code": 0.43, "figures": 0.04, "stretch": 22800},
-    "closed_forms": {"scrolling": 7 / 27, "code": 0.52, "figures": 0.01, "stretch": 36100},
-    "swiss_roll": {"code": 0.28, "stretch": 5100},
-    "heartbeat": {"code": 0.28},
-    "digits": {"stretch": 3800},
-    "mnist": {"figures": 0.12, "stretch": 4200},
-    "api": {"weight": 1_730_000, "shift": 0.12},
+    "notation": {"figures": 0, "stretch": 3800},
+    "steps": {"scrolling": 2 / 7},
+    "closed_forms": {"figures": 0.12},
+    "optimum": {"figures": 0.14},
+    "mnist": {"stretch": 3800},
+    "own_data": {"code": 0.28, "figures": 0.09, "stretch": 4500},
+    "today": {"figures": 0.09},
+    "api_scores": {"shift": 0.13},
 }
 
 
