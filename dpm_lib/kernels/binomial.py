@@ -181,9 +181,13 @@ class BinomialKernel(Kernel):
         return in_blocks(lambda shape: _uniform(x, shape, generator), x, self.T - 1)
 
     def back(self, xt: Tensor, t: int, outputs: Sequence[Tensor], noise: Tensor) -> Tensor:
-        """A draw of :meth:`head`, ``(B, *event)``, in the place of the noise; t = 2 … T."""
+        r"""A draw of :meth:`head`, ``(B, *event)``, in the place of the noise; t = 2 … T.
+
+        A bit is :math:`|\lfloor u - r \rfloor|`: as :math:`[u < r]`, but NaN where the rate is.
+        """
         zero, more = self.numbers_of("_identity", t)
-        return noise.lt_(torch.add(outputs[0], xt, alpha=more).add_(zero).sigmoid_())
+        rate = torch.add(outputs[0], xt, alpha=more).add_(zero).sigmoid_()
+        return noise.sub_(rate).floor_().abs_()
 
     def check_data(self, x0: Tensor, name: str = "x0") -> Tensor:
         """Return x0 if it is data for this kernel: ``(B, *event)``, every value 0 or 1.
