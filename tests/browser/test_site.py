@@ -14,13 +14,8 @@ EXPERIMENT = {**THEORY, "code": 0.25}
 OTHER = {**EVERY, "code": 1, "figures": 0, "stretch": float("inf")}
 # What falls short, as measured: to be tightened as pages change, never to be widened.
 SHORT = {
-    "notation": {"figures": 0, "stretch": 3800},
-    "steps": {"scrolling": 2 / 7},
-    "closed_forms": {"figures": 0.119},
-    "optimum": {"figures": 0.14},
-    "mnist": {"stretch": 3800},
-    "own_data": {"code": 0.28, "figures": 0.09, "stretch": 4500},
-    "today": {"figures": 0.086},
+    "notation": {"figures": 0.11},
+    "own_data": {"code": 0.26},
     "api_scores": {"shift": 0.13},
 }
 
