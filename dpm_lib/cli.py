@@ -1,9 +1,8 @@
 """``dpm``: train, evaluate and sample models; equations and recorded experiments."""
 
 import json
-import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +15,15 @@ from tqdm import tqdm
 from dpm_lib import doors
 from dpm_lib.evidence import ledger
 from dpm_lib.evidence.row import in_words
-from dpm_lib.learning import checkpoints, evaluation, experiments, parallel, recipes, runs
+from dpm_lib.learning import (
+    checkpoints,
+    evaluation,
+    experiments,
+    parallel,
+    recipes,
+    runs,
+    training,
+)
 from dpm_lib.learning.data import Scaler
 
 __all__ = ["app"]
@@ -112,7 +119,7 @@ def train(
             )  # fmt: skip
             first, total = parallel.rank() == 0, made.settings.steps
             with tqdm(total=total, desc=recipe, unit="step", delay=1, disable=not first) as bar:
-                model = runs.train(made, folder, resume=resume, report=_shown(bar))
+                model = runs.train(made, folder, resume=resume, report=training.shown(bar))
         if first:
             typer.echo(_result(experiments.measured(made, model)))
             typer.echo(folder / runs.LAST)
@@ -187,7 +194,7 @@ def record(
         plans = doors.one_of("experiment", experiment, experiments.EXPERIMENTS)
         file, finished, before = evaluation.record_file(experiment, out), 0, 0
         with tqdm(total=seeds * sum(steps for _, steps in plans), desc=experiment, delay=1) as bar:
-            shown = _shown(bar)
+            shown = training.shown(bar)
             records = experiments.run_all(
                 experiment, seeds=seeds, device=device, folder=out,
                 report=lambda step, K: shown(before + step, K),
@@ -222,19 +229,6 @@ def _device(name: str) -> str:
 
 def _file(path: Path) -> Path:
     return path / runs.LAST if path.is_dir() else path
-
-
-def _shown(bar: "tqdm[Any]") -> Callable[[int, float], None]:
-    """Show each update in a bar: how many are done, and a moving mean of K in bits."""
-    mean: list[float] = []
-
-    def report(step: int, K: float) -> None:
-        """Note one update."""
-        mean[:] = [0.98 * mean[0] + 0.02 * K if mean else K]
-        bar.update(step - bar.n)
-        bar.set_postfix_str(f"K = {mean[0] / math.log(2):.3f} bits", refresh=False)
-
-    return report
 
 
 def _result(found: dict[str, Any]) -> str:

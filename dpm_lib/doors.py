@@ -3,16 +3,18 @@
 A public function calls these on what it was handed; the rooms behind it trust each other.
 """
 
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 __all__ = [
-    "STATE_DTYPES", "all_finite", "device_like", "event", "generator_on", "instance", "integer",
-    "name_of", "number", "one_of", "positive", "state_dtype", "tensor",
+    "STATE_DTYPES", "all_finite", "called", "device_like", "event", "from_array", "generator_on",
+    "instance", "integer", "name_of", "number", "one_of", "positive", "state_dtype", "tensor",
 ]  # fmt: skip
 
 Of = TypeVar("Of")
@@ -195,3 +197,31 @@ def generator_on(device: torch.device, generator: Any) -> torch.Generator:
     if generator.device.type != device.type:
         raise ValueError(f"generator must be on {device}, got one on {generator.device}")
     return generator
+
+
+def from_array(value: Any, device: torch.device, dtype: torch.dtype) -> Any:
+    """An array of numpy as a tensor; anything else as it came."""
+    return torch.from_numpy(value).to(device, dtype) if isinstance(value, np.ndarray) else value
+
+
+def called(name: str, function: Any, *arguments: str) -> None:
+    """Refuse what cannot be called with so many arguments.
+
+    Raises:
+        TypeError: it is not callable, or with others.
+    """
+    how = f"{name}({', '.join(arguments)})"
+    without = getattr(type(function), "forward", None) is nn.Module.forward
+    if without or not callable(function):
+        raise TypeError(f"{name} must be callable as {how}, got {name_of(function)}")
+    inner = function.forward if isinstance(function, nn.Module) else function
+    try:
+        signature = inspect.signature(inner)
+    except (TypeError, ValueError):
+        return  # of what is not written in Python nothing is known
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        raise TypeError(
+            f"{name} must be callable as {how}, got one that takes {signature}"
+        ) from None

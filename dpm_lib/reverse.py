@@ -86,8 +86,7 @@ class ReverseProcess(nn.Module):
     ) -> None:
         super().__init__()
         self.kernel = doors.instance("kernel", kernel, Kernel)
-        if not callable(network):
-            raise TypeError(f"network must be callable, got {doors.name_of(network)}")
+        doors.called("network", network, "xt", "t")
         shape = getattr(network, "event_shape", None) if event_shape is None else event_shape
         if shape is None:
             raise TypeError(

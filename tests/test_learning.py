@@ -201,6 +201,18 @@ def test_standard_error_of_an_evaluation(generator):
     assert scatter == pytest.approx(claimed, rel=0.25)  # 5 errors of a scatter of 200
 
 
+def test_an_evaluation_of_an_array_is_that_of_its_tensor(generator):
+    """In any dtype: it becomes one of the model's."""
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(4))
+    model = dpm.ReverseProcess(kernel, dpm.identity_network(kernel, (2,)))
+    x = torch.randn(20, 2, generator=generator).float()
+    found = [
+        dpm.evaluate(model, data, generator=torch.Generator().manual_seed(1))["K"]
+        for data in (x.double(), x.numpy(), x.double().numpy())
+    ]
+    assert found[0] == found[1] == found[2]
+
+
 def test_training_gets_better(device):
     """A short training raises K, twice the same way, and leaves it below the optimum."""
     law = dpm.swiss_roll(noise=0.2, nodes=100, device=device)

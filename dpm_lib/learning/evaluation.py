@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,7 +34,7 @@ DIVERGENCES = 2**22
 @torch.no_grad()
 def evaluate(
     model: ReverseProcess,
-    x0: Tensor,
+    x0: Tensor | np.ndarray,
     *,
     generator: torch.Generator,
     repeats: int = 1,
@@ -46,7 +47,7 @@ def evaluate(
 
     Args:
         model: the reverse process.
-        x0: held-out data, ``(n, *event)``, n at least 2.
+        x0: held-out data, ``(n, *event)``, n at least 2; an array becomes a tensor of the model's.
         generator: source of all noise; its seed is recorded.
         repeats: how many times each example and step is drawn.
         steps: at how many steps of the chain each example is measured, one in each of as many equal
@@ -67,7 +68,9 @@ def evaluate(
     Source: :eq:`bound-entropies`, :eq:`bound-correction`, :eq:`null-log-likelihood`,
     paper eq. 14 and Table 1.
     """
-    doors.instance("model", model, ReverseProcess).check_data(x0)
+    doors.instance("model", model, ReverseProcess)
+    x0 = doors.from_array(x0, model.kernel.beta.device, model.dtype)
+    model.check_data(x0)
     doors.generator_on(x0.device, generator)
     doors.integer("repeats", repeats)
     if steps is not None:

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
@@ -283,7 +282,7 @@ def fit(
     Args:
         model, x0, generator: as in :class:`Trainer`.
         report: called with the number and K of each update.
-        progress: show a bar.
+        progress: show a bar, with a moving mean of K in bits.
         settings: those of :class:`Settings`, steps at least.
 
     Raises:
@@ -292,13 +291,29 @@ def fit(
     Source: :eq:`optimal-reversal`, paper eq. 15.
     """
     trainer = Trainer(model, x0, Settings(**settings), generator=generator)
-    bar = tqdm(_updates(trainer), total=trainer.settings.steps, disable=not progress, desc="fit")
     trace = []
-    for step, K in bar:
-        trace.append(K)
-        if report is not None:
-            report(step, K)
+    with tqdm(total=trainer.settings.steps, disable=not progress, desc="fit") as bar:
+        show = shown(bar)
+        for step, K in _updates(trainer):
+            trace.append(K)
+            if progress:
+                show(step, K)
+            if report is not None:
+                report(step, K)
     return torch.tensor(trace, dtype=torch.float64)
+
+
+def shown(bar: "tqdm[Any]") -> Callable[[int, float], None]:
+    """Show each update in a bar: how many are done, and a moving mean of K in bits."""
+    mean: list[float] = []
+
+    def report(step: int, K: float) -> None:
+        """Note one update."""
+        mean[:] = [0.98 * mean[0] + 0.02 * K if mean else K]
+        bar.update(step - bar.n)
+        bar.set_postfix_str(f"K = {mean[0] / math.log(2):.3f} bits", refresh=False)
+
+    return report
 
 
 def _updates(trainer: Trainer) -> Iterator[tuple[int, float]]:
@@ -312,8 +327,7 @@ def _updates(trainer: Trainer) -> Iterator[tuple[int, float]]:
 def _source(model: ReverseProcess, x0: Any, generator: torch.Generator) -> tuple[Source, Tensor]:
     """Where batches come from, and examples to look at first."""
     like = model.kernel.beta
-    if isinstance(x0, np.ndarray):
-        x0 = torch.from_numpy(x0).to(like.device, model.dtype)
+    x0 = doors.from_array(x0, like.device, model.dtype)
     if isinstance(x0, Tensor):
         return lambda n, g: x0[torch.randint(len(x0), (n,), generator=g, device=x0.device)], x0
     if isinstance(x0, DataLoader):
