@@ -139,8 +139,8 @@ TABLE = [
     ("returns(lambda xt, t: NAN * xt, b).sample(3, generator=g)", "network"),
     ("returns(lambda xt, t: torch.where(t[:, None] == 3, NAN, xt), b).sample(3, generator=g)",
      "network"),
-    *rows("network", "dpm.ReverseProcess(k, •, (2,))", "k", "torch.nn.Linear(2, 2)", "lambda xt: xt",
-          "lambda xt, t, c: xt", "lambda: 0"),
+    *rows("network", "dpm.ReverseProcess(k, •, (2,))", "k", "torch.nn.Linear(2, 2)",
+          "lambda xt: xt", "lambda xt, t, c: xt", "lambda: 0"),
     *rows("network", "dpm.•(returns(lambda xt, t: k.head(xt, t, NAN * xt, xt)), x, generator=g)",
           "bound", "sampled_bound", "evaluate"),
     *rows("network", "dpm.•(returns(lambda xt, t: k.head(xt, t, NAN * xt, xt)), x, trajectories=3, "
