@@ -7,6 +7,7 @@
 * ``graph``: which equation rests on which, as a picture.
 * ``map``: the derivation of the bound as boxes that link to its equations.
 * ``html``, ``ledger``: passports and the ledger, from ``dpm_lib.evidence.ledger.entries()``.
+* ``live``: boxes in which proofs run in the page.
 * ``hints``: the rows of the table of symbols, for the script that shows them on symbols.
 * ``names``: links from names in the cells of a page to what the library says of them.
 * ``origin``: links to the sources; the last line of a page, how it was made.
@@ -26,6 +27,7 @@ def setup(app: Any) -> dict[str, bool]:
         equations,
         hints,
         house,
+        live,
         map,
         mathjax,
         names,
@@ -37,8 +39,8 @@ def setup(app: Any) -> dict[str, bool]:
     )
 
     parts = (
-        house, mathjax, equations, cells, typography, map, notebooks, pages, hints, names, origin,
-        weight,
+        house, mathjax, equations, cells, typography, map, notebooks, pages, live, hints, names,
+        origin, weight,
     )  # fmt: skip
     for part in parts:
         part.setup(app)

@@ -10,6 +10,7 @@ from myst_nb.ext.glue.utils import retrieve_glue_data
 from sphinx.util import logging
 
 from book_ext.html import passport_html
+from book_ext.live import box_html
 from book_ext.origin import sources
 from book_ext.symbols import undeclared
 from dpm_lib.evidence import ledger
@@ -73,7 +74,10 @@ def visit_passport(self: Any, node: passport) -> None:
     page = self.builder.get_relative_uri(self.builder.current_docname, "ledger")
     equation, api = equation_linker(self.builder), linker(self.builder)
     source = sources(self.builder.config)
-    self.body.append(passport_html(entries[node["equation"]], equation, api, page, source))
+    entry = entries[node["equation"]]
+    self.body.append(passport_html(entry, equation, api, page, source))
+    if self.builder.config.dpm_live:
+        self.body.append(box_html(entry["page"], entry["id"]))
     raise nodes.SkipNode
 
 

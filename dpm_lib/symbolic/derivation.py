@@ -271,7 +271,8 @@ class Derivation:
             for left, right in instances((before, step.raised), world.T, self._first, only):
                 for env in world.assignments(free(left, right)):
                     if world.value(left, env) != world.value(right, env):
-                        raise Unproved(f"{where}: {before} is not {step.relation} {step.raised}")
+                        words = f"{where}: {before} is not {step.relation} {step.raised}"
+                        raise Unproved(words, before, step.raised)
                     checked += 1
         except ValueError as error:
             raise Unproved(f"{where}: {before} {step.relation} {step.raised}: {error}") from error

@@ -43,7 +43,7 @@ class Induction:
     def __init__(self, left: Any, right: Any) -> None:
         self.left, self.right = strict(left), strict(right)
         if not _holds(self.left, self.right):
-            raise Unproved(f"{left} is not {right}")
+            raise Unproved(f"{left} is not {right}", self.left, self.right)
 
     def refuses(self, expression: Any) -> float | None:
         """By how much a damaged closed form fails the base or the step; None if it holds."""

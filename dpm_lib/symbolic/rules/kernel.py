@@ -52,7 +52,15 @@ UNFOLD, LAW, CALCULUS, RESULT = range(4)
 
 
 class Unproved(AssertionError):
-    """A step of a derivation does not hold."""
+    """A step of a derivation does not hold.
+
+    Attributes:
+        sides: the two expressions that are not equal, where there are two.
+    """
+
+    def __init__(self, words: str, *sides: Expr) -> None:
+        super().__init__(words)
+        self.sides = sides
 
 
 @dataclass(frozen=True)
@@ -229,7 +237,7 @@ def follows(
     except RecursionError as error:
         raise Unproved(f"{names} undo one another in {left} = {right}") from error
     if rest is not None:
-        raise Unproved(f"{left} = {right} does not follow by {names}: {rest} is left")
+        raise Unproved(f"{left} = {right} does not follow by {names}: {rest} is left", left, right)
     for spare in reasons:
         others = flat(one for one in reasons if one != spare)
         name = " and ".join(one.name for one in flat([spare]))
