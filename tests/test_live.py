@@ -1,0 +1,95 @@
+"""The programs of the boxes: what a proof needs of its page, and what the referee says of it."""
+
+import json
+
+import pytest
+
+from book_ext.live import referee
+from book_ext.live.slices import proofs
+
+PAGE = '''# A page
+
+```{code-cell} ipython3
+:tags: [remove-cell]
+
+from sympy import Symbol, symbols
+from dpm_lib.symbolic import Derivation, FiniteChain, by, equals, q, t, x
+import dpm_lib as dpm
+```
+
+```{code-cell} ipython3
+numbers = [x for x in range(3)]
+unused = Symbol("a")
+chains = [FiniteChain(T=2)]
+chains += [FiniteChain(T=1)]
+
+
+def line(state):
+    return q(state)
+```
+
+```{code-cell} ipython3
+dpm.prove(
+    "log-likelihood",
+    Derivation(line(x[0], ), equals(line(x[0]), by.algebra), worlds=chains),
+    mutants={"another state": q(x[1])},
+)
+```
+'''
+
+
+def test_a_proof_takes_what_it_needs_and_no_more():
+    """Functions, and lists with what was added to them; no imports of the library."""
+    (proof,) = proofs(PAGE).values()
+    assert proof.equation == "log-likelihood"
+    assert proof.damages == ["another state"]
+    assert "chains += [FiniteChain(T=1)]" in proof.source
+    assert "def line(state):" in proof.source
+    assert "import" not in proof.source
+    assert "unused" not in proof.source
+    assert "numbers" not in proof.source
+
+
+GOOD = '''dpm.prove(
+    "log-likelihood",
+    Derivation(
+        q(x[0], x[1]), equals(q(x[0]) * q(x[1] | x[0]), by.bayes), worlds=[FiniteChain(T=1)]
+    ),
+    mutants={"turned round": q(x[0]) * q(x[0] | x[1])},
+)
+'''
+
+
+def test_the_referee_accepts_what_holds_and_refuses_damages():
+    """A proof, its mutant, and all its slips."""
+    answer = json.loads(referee.check(GOOD))
+    assert answer["kind"] == "proved"
+    (shown,) = answer["proofs"]
+    assert shown["steps"] == shown["by_rules"] == 1
+    assert shown["mutants"] == ["turned round"]
+    damaged = json.loads(referee.damage("turned round"))
+    assert damaged["kind"] == "refused"
+    assert damaged["apart"] > 0
+    assert json.loads(referee.slips())["refused"] > 10
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "words", "line"),
+    [
+        (GOOD.replace("q(x[1] | x[0])", "q(x[1])"), "refused", "is not =", 3),
+        (GOOD.replace("by.bayes", "by.markov"), "refused", "does not follow", 3),
+        (GOOD.replace("q(x[0] | x[1])", "q(x[1] | x[0])"), "refused", "says the same", 1),
+        ("x[0] +", "stopped", "SyntaxError", 1),
+        ("\nx[0] + nothing", "stopped", "NameError", 2),
+        ("1 + 1", "stopped", "nothing is proved", None),
+        ("raise SystemExit", "stopped", "SystemExit", 1),
+        ('dpm.prove("a", 1, mutants={})', "stopped", "TypeError", 1),
+    ],
+)
+def test_what_does_not_hold_and_what_says_nothing(source, kind, words, line):
+    """Refused is what is false; what has a mistake was not checked."""
+    answer = json.loads(referee.check(source))
+    assert answer["kind"] == kind
+    assert words in answer["words"]
+    assert answer["line"] == line
+    assert json.loads(referee.damage("turned round"))["kind"] == "stopped"
