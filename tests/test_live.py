@@ -1,9 +1,11 @@
 """The programs of the boxes: what a proof needs of its page, and what the referee says of it."""
 
 import json
+import re
 
 import pytest
 
+from book_ext import house
 from book_ext.live import referee
 from book_ext.live.slices import proofs
 
@@ -93,3 +95,15 @@ def test_what_does_not_hold_and_what_says_nothing(source, kind, words, line):
     assert words in answer["words"]
     assert answer["line"] == line
     assert json.loads(referee.damage("turned round"))["kind"] == "stopped"
+
+
+def test_programs_that_pages_print_hold():
+    """The boxes that stand by themselves open with a proof."""
+    programs = [
+        program
+        for page in house.pages()
+        for program in re.findall(r"^```\{live\}\n(.*?)^```", house.source(page), re.M | re.S)
+    ]
+    assert programs
+    for program in programs:
+        assert json.loads(referee.check(program))["kind"] == "proved"
