@@ -7,7 +7,7 @@
 
 import json
 import shutil
-from functools import lru_cache
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
@@ -35,7 +35,7 @@ class LiveDirective(Directive):
         return [nodes.raw("", html, format="html")]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _of_page(text: str) -> dict[str, Proof]:
     return proofs(text)
 

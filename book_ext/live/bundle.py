@@ -1,7 +1,7 @@
 """What a page needs to run its proofs: Python for browsers, SymPy and :mod:`dpm_lib.symbolic`.
 
-Made once from the npm package ``pyodide`` and the installed SymPy, where there is npm; a site that is
-built without has no boxes.
+Made once from the npm package ``pyodide`` and the installed SymPy, where there is npm; a site that
+is built without has no boxes.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,7 @@ from sphinx.util import logging
 
 from book_ext.house import ROOT
 
-__all__ = ["ready"]
+__all__ = ["archives", "ready"]
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +40,10 @@ def ready() -> Path | None:
     if not (shutil.which("npm") and shutil.which("node")):
         log.info("no npm: the pages have no boxes in which proofs run")
         return None
-    others = _archive("sympy", _stamp(HERE / "package-lock.json", HERE / "bundle.mjs", *PARTS), _sympy)
+    tools = HERE / "package-lock.json", HERE / "bundle.mjs"
     symbolic = sorted((ROOT / "dpm_lib" / "symbolic").rglob("*.py"))
-    ours = _archive("dpm", _stamp(HERE / "bundle.mjs", HERE / "referee.py", *symbolic), _symbolic)
+    others = _archive("sympy", _stamp(*tools, *PARTS), _sympy)
+    ours = _archive("dpm", _stamp(*tools, HERE / "referee.py", *symbolic), _symbolic)
     site = MADE / "site"
     for old in site.glob("*.zip"):
         if old.name not in (others.name, ours.name, "python_stdlib.zip"):
@@ -64,7 +66,7 @@ def _stamp(*parts: Path | str) -> str:
     return digest.hexdigest()[:12]
 
 
-def _archive(name: str, stamp: str, stage) -> Path:
+def _archive(name: str, stamp: str, stage: Callable[[Path], None]) -> Path:
     made = MADE / "site" / f"{name}-{stamp}.zip"
     if not made.exists():
         log.info("making %s for proofs that run in the page", made.name)

@@ -56,7 +56,8 @@ def slips() -> str:
         found = [derivation.slips() for _, derivation, _ in proofs]
     except symbolic.Unproved as error:
         return _json("refused", str(error), error)
-    refused, equal = sum(one.refused for one in found), [name for one in found for name in one.equal]
+    equal = [name for one in found for name in one.equal]
+    refused = sum(one.refused for one in found)
     return json.dumps({"kind": "proved", "refused": refused, "equal": equal})
 
 
