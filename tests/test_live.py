@@ -9,7 +9,7 @@ from book_ext import house
 from book_ext.live import referee
 from book_ext.live.slices import proofs
 
-PAGE = '''# A page
+PAGE = """# A page
 
 ```{code-cell} ipython3
 :tags: [remove-cell]
@@ -37,7 +37,7 @@ dpm.prove(
     mutants={"another state": q(x[1])},
 )
 ```
-'''
+"""
 
 
 def test_a_proof_takes_what_it_needs_and_no_more():
@@ -52,14 +52,14 @@ def test_a_proof_takes_what_it_needs_and_no_more():
     assert "numbers" not in proof.source
 
 
-GOOD = '''dpm.prove(
+GOOD = """dpm.prove(
     "log-likelihood",
     Derivation(
         q(x[0], x[1]), equals(q(x[0]) * q(x[1] | x[0]), by.bayes), worlds=[FiniteChain(T=1)]
     ),
     mutants={"turned round": q(x[0]) * q(x[0] | x[1])},
 )
-'''
+"""
 
 
 def test_the_referee_accepts_what_holds_and_refuses_damages():

@@ -69,8 +69,7 @@ def evaluate(
     paper eq. 14 and Table 1.
     """
     doors.instance("model", model, ReverseProcess)
-    x0 = doors.from_array(x0, model.kernel.beta.device, model.dtype)
-    model.check_data(x0)
+    x0 = model.check_data(doors.from_array(x0, model.kernel.beta.device, model.dtype))
     doors.generator_on(x0.device, generator)
     doors.integer("repeats", repeats)
     if steps is not None:

@@ -1,0 +1,91 @@
+// Figures of dpm_lib.explore.Touch.  A script of its own gives each figure three functions:
+//   numbers(data, values)  what the library computed too, as an array;
+//   curves(data, values)   {curve: [xs, ys]} for all panels;
+//   reading(data, values)  what the numbers say, a sentence.
+globalThis.dpmTouch ??= (() => {
+  const LEFT = 34, RIGHT = 332, TOP = 12, BOTTOM = 196;
+
+  function start(root, figure) {
+    root.dataset.ready = "";
+    const stored = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+    const controls = [...root.querySelectorAll("[name]")], name = root.dataset.figure;
+    const reading = root.querySelector(".dpm-reading"), parity = root.querySelector(".dpm-parity");
+    const svgs = [...root.querySelectorAll("svg")];
+    const values = () => Object.fromEntries(controls.map((c) => [c.name, +c.value]));
+    const across = ({ x }, value) => LEFT + ((RIGHT - LEFT) * (value - x[0])) / (x[1] - x[0]);
+    const up = ({ y }, value) => BOTTOM + ((TOP - BOTTOM) * (value - y[0])) / (y[1] - y[0]);
+    const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+
+    function path(panel, kind, xs, ys) {
+      const foot = up(panel, Math.max(0, panel.y[0]));
+      const at = xs.map((x, n) => [across(panel, x), clamp(up(panel, ys[n]), TOP - 6, BOTTOM + 6)]);
+      if (kind.contains("dots")) return at.map(([a, b], n) => (ys[n] ? `M${a.toFixed(2)} ${b.toFixed(2)}h0` : "")).join("");
+      if (kind.contains("bars")) return at.map(([a, b]) => `M${a.toFixed(2)} ${foot.toFixed(2)}V${b.toFixed(2)}`).join("");
+      return `M${at.map(([a, b]) => `${a.toFixed(2)} ${b.toFixed(2)}`).join("L")}`;
+    }
+
+    function draw() {
+      const now = values(), curves = figure.curves(stored.data, now);
+      svgs.forEach((svg, n) => {
+        for (const drawn of svg.querySelectorAll("[data-curve]"))
+          drawn.setAttribute("d", path(stored.panels[n], drawn.classList, ...curves[drawn.dataset.curve]));
+        for (const handle of svg.querySelectorAll("[data-handle]")) {
+          const x = across(stored.panels[n], now[handle.dataset.handle]);
+          for (const [key, value] of Object.entries({ x1: x, x2: x, y1: TOP, y2: BOTTOM })) handle.setAttribute(key, value);
+        }
+      });
+      for (const c of controls) {
+        const shown = c.parentElement.querySelector("output");
+        if (shown) shown.textContent = figure.shown?.(c.name, +c.value, stored.data) ?? c.value;
+      }
+      reading.textContent = figure.reading(stored.data, now);
+    }
+
+    function moved() {
+      draw();
+      const state = controls.map((c) => `${c.name}=${c.value}`).join("&");
+      try { history.replaceState(null, "", `#${name}&${state}`); } catch { /* a page without an address */ }
+    }
+
+    function drag(svg, panel, handles) {
+      let held;
+      const value = (event) => {
+        const box = svg.getBoundingClientRect(), x = ((event.clientX - box.left) / box.width) * 340;
+        return panel.x[0] + ((x - LEFT) / (RIGHT - LEFT)) * (panel.x[1] - panel.x[0]);
+      };
+      svg.addEventListener("pointerdown", (event) => {
+        const x = value(event), apart = (c) => Math.abs(+c.value - x);
+        held = controls.filter((c) => handles.includes(c.name)).sort((a, b) => apart(a) - apart(b))[0];
+        svg.setPointerCapture(event.pointerId);
+        held.value = x;
+        moved();
+      });
+      svg.addEventListener("pointermove", (event) => { if (held) { held.value = value(event); moved(); } });
+      for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, () => { held = undefined; });
+      svg.classList.add("draggable");
+    }
+
+    const asked = new URLSearchParams(location.hash.slice(1));
+    if (asked.has(name)) {
+      for (const c of controls) if (asked.has(c.name)) c.value = asked.get(c.name);
+      root.scrollIntoView();
+    }
+    root.querySelector(".dpm-controls").hidden = false;
+    controls.forEach((c) => c.addEventListener("input", moved));
+    svgs.forEach((svg, n) => {
+      const handles = [...svg.querySelectorAll("[data-handle]")].map((h) => h.dataset.handle);
+      if (handles.length) drag(svg, stored.panels[n], handles);
+    });
+    const apart = stored.inputs.flatMap((input, n) => figure.numbers(stored.data, input)
+      .map((value, k) => Math.abs(value - stored.outputs[n][k])));
+    const worst = apart.some(Number.isNaN) ? NaN : Math.max(...apart);
+    root.dataset.parity = worst;
+    parity.textContent = `The arithmetic of this figure and dpm_lib agree to ${worst.toExponential(0)} `
+      + `(${apart.length} numbers, compared as the page loaded).`;
+    draw();
+  }
+
+  return (name, figure) => {
+    for (const root of document.querySelectorAll(`.dpm-touch[data-figure="${name}"]:not([data-ready])`)) start(root, figure);
+  };
+})();
