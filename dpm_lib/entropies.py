@@ -41,11 +41,11 @@ class EntropyBounds:
         .. math:: H_q(X^{(t)} \mid X^{(t-1)})
            - \beta_t \bar\alpha_{t-1} \big(\log\pi(x^{(0)}) + H_p\big)
 
-        On average over data what is left to the entropy of the reverse step is the divergence of
-        the exact reversal from the kernel run backwards, which no upper bound may drop but by sign.
+        On average over data it exceeds the entropy of the reverse step by the divergence of the
+        exact reversal from the kernel run backwards, and by nothing else.
 
-        Source: :eq:`entropy-growth`, :eq:`data-processing`, :eq:`entropy-never-falls`, paper
-        eqs. 28 and 29.
+        Source: :eq:`reverse-entropy-corrected`, :eq:`entropy-growth`, :eq:`data-processing`,
+        :eq:`entropy-never-falls`, paper eqs. 28 and 29.
         """
         return self.upper - self.correction
 

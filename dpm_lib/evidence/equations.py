@@ -88,6 +88,7 @@ EQUATIONS: dict[str, Equation] = {
         Equation("entropy-growth", "What a step adds to the entropy", "entropy"),
         Equation("entropy-never-falls", "The entropy never falls", "entropy", (28, 29)),
         Equation("reverse-entropy-upper", "The upper bound", "entropy", (30,)),
+        Equation("reverse-entropy-corrected", "An upper bound for all data", "entropy"),
         Equation("entropy-of-the-start", "The start is forgotten", "entropy", (31,)),
         Equation("reverse-entropy-lower", "The lower bound", "entropy", (32, 33, 34, 35)),
         Equation("entropy-posterior", "The lower bound is an entropy", "entropy"),
