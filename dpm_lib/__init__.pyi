@@ -10,6 +10,12 @@ from .bounds import (
     second_moment,
     trajectory_bound,
 )
+from .entropies import (
+    EntropyBounds,
+    posterior_entropy,
+    reverse_entropy_bounds,
+    step_entropy,
+)
 from .evidence.checks import check, prove, rounding
 from .evidence.provenance import library_version
 from .exact import GaussianLaw, MixtureLaw, PatternLaw
@@ -40,13 +46,14 @@ from .protocol import ClosedForm, identity_network, once
 from .reverse import ReverseProcess
 
 __all__ = [
-    "BinomialKernel", "Bound", "ClosedForm", "Estimate", "GaussianKernel", "GaussianLaw", "Kernel",
-    "LogLikelihood", "MLPNetwork", "MixtureLaw", "MultiScaleNetwork", "PatternLaw", "RBFNetwork",
-    "ReverseProcess", "Scaler", "Settings", "StepwiseNetwork", "Trainer", "UNetNetwork", "bits",
-    "bound", "check", "cifar10", "correction", "digits", "divergence", "draw", "draw_log_weights",
-    "edge_term", "evaluate", "evidence", "exact", "fit", "forward", "heartbeat", "identity_network",
-    "kernels", "learning", "library_version", "load", "log_likelihood", "log_weight_terms",
-    "log_weights", "mean_and_error", "mnist", "null_log_likelihood", "once", "plots", "prior_term",
-    "prove", "recorded", "rounding", "sampled_bound", "save", "schedules", "second_moment",
-    "swiss_roll", "symbolic", "trajectory_bound", "updates",
+    "BinomialKernel", "Bound", "ClosedForm", "EntropyBounds", "Estimate", "GaussianKernel",
+    "GaussianLaw", "Kernel", "LogLikelihood", "MLPNetwork", "MixtureLaw", "MultiScaleNetwork",
+    "PatternLaw", "RBFNetwork", "ReverseProcess", "Scaler", "Settings", "StepwiseNetwork",
+    "Trainer", "UNetNetwork", "bits", "bound", "check", "cifar10", "correction", "digits",
+    "divergence", "draw", "draw_log_weights", "edge_term", "evaluate", "evidence", "exact", "fit",
+    "forward", "heartbeat", "identity_network", "kernels", "learning", "library_version", "load",
+    "log_likelihood", "log_weight_terms", "log_weights", "mean_and_error", "mnist",
+    "null_log_likelihood", "once", "plots", "posterior_entropy", "prior_term", "prove", "recorded",
+    "reverse_entropy_bounds", "rounding", "sampled_bound", "save", "schedules", "second_moment",
+    "step_entropy", "swiss_roll", "symbolic", "trajectory_bound", "updates",
 ]  # fmt: skip

@@ -82,6 +82,21 @@ EQUATIONS: dict[str, Equation] = {
         Equation("bound-ceiling", "A ceiling that no model passes", "optimum"),
         Equation("optimal-reversal", "The optimum is the exact reversal", "optimum", (15,)),
         Equation("optimal-bound", "The value of the bound at its optimum", "optimum"),
+        # entropy of the reverse process
+        Equation("reverse-entropy", "The entropy of a step, turned round", "entropy", (25, 26, 27)),
+        Equation("data-processing", "A step brings every law nearer to the prior", "entropy"),
+        Equation("entropy-growth", "What a step adds to the entropy", "entropy"),
+        Equation("entropy-never-falls", "The entropy never falls", "entropy", (28, 29)),
+        Equation("reverse-entropy-upper", "The upper bound", "entropy", (30,)),
+        Equation("reverse-entropy-corrected", "An upper bound for all data", "entropy"),
+        Equation("entropy-of-the-start", "The start is forgotten", "entropy", (31,)),
+        Equation("reverse-entropy-lower", "The lower bound", "entropy", (32, 33, 34, 35)),
+        Equation("entropy-posterior", "The lower bound is an entropy", "entropy"),
+        Equation("reverse-entropy-bounds", "Both bounds", "entropy", (24, 36)),
+        Equation("entropy-interval", "The interval is the price of doing nothing", "entropy"),
+        Equation("entropy-step", "The entropy of a Gaussian step", "entropy"),
+        Equation("entropy-posterior-gaussian", "The entropy of a Gaussian posterior", "entropy"),
+        Equation("reverse-entropy-gaussian", "The entropy for Gaussian data", "entropy"),
     )
 }
 
@@ -109,6 +124,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "terms": ("bounds",),
     "closed_forms": ("bounds", "kernels"),
     "optimum": ("bounds", "exact"),
+    "entropy": ("entropies", "exact"),
     "swiss_roll": TRAINING,
     "heartbeat": TRAINING,
     "digits": TRAINING,

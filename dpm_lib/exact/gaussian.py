@@ -38,6 +38,10 @@ class GaussianLaw(Law):
         self.variance = variance
         self.event_shape = mean.shape
 
+    @property
+    def _centres(self) -> tuple[Tensor, Tensor]:
+        return self.mean[None], self.mean.new_ones(1)
+
     def _sample(self, n: int, generator: torch.Generator) -> Tensor:
         noise = torch.randn(
             n, *self.event_shape, generator=generator, dtype=self.mean.dtype,

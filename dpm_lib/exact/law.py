@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent, MixtureSameFamily
 
 from dpm_lib import doors
+from dpm_lib.entropies import entropy_of_step
 from dpm_lib.kernels import Kernel
 from dpm_lib.protocol import ClosedForm, check_event
 
@@ -72,6 +73,29 @@ class Law(ABC):
     @abstractmethod
     def entropy(self, kernel: Kernel, t: int) -> Tensor:
         r"""Entropy of the state after t = 1 … T steps, :math:`H_q(X^{(t)})`, a scalar, nats."""
+
+    @property
+    @abstractmethod
+    def _centres(self) -> tuple[Tensor, Tensor]:
+        """Points around which the law has its parts, ``(M, *event)``, and their weights."""
+
+    def reverse_entropy(self, kernel: Kernel, t: int) -> Tensor:
+        r"""Entropy of the exact reversal of step t = 2 … T, a scalar, nats.
+
+        .. math:: H_q(X^{(t-1)} \mid X^{(t)})
+           = H_q(X^{(t)} \mid X^{(t-1)}) + H_q(X^{(t-1)}) - H_q(X^{(t)})
+
+        Raises:
+            ValueError: t is not in 2 … T, or the entropy of a state is out of reach, as
+                :meth:`entropy` says.
+
+        Source: :eq:`reverse-entropy`, :eq:`reverse-entropy-gaussian`, paper eqs. 25 to 27.
+        """
+        self._check(kernel, t)
+        kernel.check_steps(t, 1, first=2)
+        points, weights = self._centres
+        step = weights @ entropy_of_step(kernel, points, t)
+        return step + self.entropy(kernel, t - 1) - self.entropy(kernel, t)
 
     def optimum(self, kernel: Kernel) -> Tensor:
         r"""Largest bound that any reverse process reaches, on average over data, a scalar, nats.

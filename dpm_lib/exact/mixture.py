@@ -56,6 +56,10 @@ class MixtureLaw(Law):
         self.variance = variance.expand(len(weights))
         self.event_shape = means.shape[1:]
 
+    @property
+    def _centres(self) -> tuple[Tensor, Tensor]:
+        return self.means, self.weights
+
     def _sample(self, n: int, generator: torch.Generator) -> Tensor:
         k = torch.multinomial(self.weights, n, replacement=True, generator=generator)
         noise = torch.randn(

@@ -51,6 +51,10 @@ class PatternLaw(Law):
         self.weights = weights / weights.sum()
         self.event_shape = patterns.shape[1:]
 
+    @property
+    def _centres(self) -> tuple[Tensor, Tensor]:
+        return self.patterns, self.weights
+
     def _sample(self, n: int, generator: torch.Generator) -> Tensor:
         k = torch.multinomial(self.weights, n, replacement=True, generator=generator)
         return self.patterns[k]
