@@ -8,6 +8,7 @@
 * ``map``: the derivation of the bound as boxes that link to its equations.
 * ``html``, ``ledger``: passports and the ledger, from ``dpm_lib.evidence.ledger.entries()``.
 * ``live``: boxes in which proofs run in the page.
+* ``alone``: figures to touch, each as a page of its own.
 * ``hints``: the rows of the table of symbols, for the script that shows them on symbols.
 * ``names``: links from names in the cells of a page to what the library says of them.
 * ``origin``: links to the sources; the last line of a page, how it was made.
@@ -23,6 +24,7 @@ from typing import Any
 
 def setup(app: Any) -> dict[str, bool]:
     from book_ext import (
+        alone,
         cells,
         equations,
         hints,
@@ -39,8 +41,8 @@ def setup(app: Any) -> dict[str, bool]:
     )
 
     parts = (
-        house, mathjax, equations, cells, typography, map, notebooks, pages, live, hints, names,
-        origin, weight,
+        house, mathjax, equations, cells, typography, map, notebooks, pages, live, alone, hints,
+        names, origin, weight,
     )  # fmt: skip
     for part in parts:
         part.setup(app)

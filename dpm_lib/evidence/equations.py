@@ -113,6 +113,7 @@ EVIDENCE = tuple(
 
 PAGES: dict[str, tuple[str, ...]] = {
     "intro": ("explore",),
+    "touch": ("explore",),
     "notation": ("evidence.notation",),
     "kernels": ("kernels", "schedules"),
     "forward": ("forward",),

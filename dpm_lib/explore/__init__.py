@@ -12,5 +12,11 @@ from dpm_lib.explore.touch import Control, Curve, Panel, Touch
 from dpm_lib.explore.two_bells import posterior
 
 __all__ = [
-    "Control", "Curve", "Film", "Panel", "Touch", "bound", "heartbeat", "posterior", "reversal",
+    "Control", "Curve", "Film", "Panel", "Touch", "bound", "figures", "heartbeat", "posterior",
+    "reversal",
 ]  # fmt: skip
+
+
+def figures() -> list[Touch]:
+    """All figures to touch, each as it is at first."""
+    return [posterior(), bound(), reversal(), heartbeat()]

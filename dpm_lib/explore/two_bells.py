@@ -65,5 +65,6 @@ def posterior(T: int = 40, rate: float = 0.2) -> Touch:
         "Two bells and their product: what the data point and the noised state say of the state "
         "before.",
         "Three bell curves of height 1: from the data around 0.7, from the noised state around "
-        "−0.4, and their product, narrower than both, between them. Beside them four bars for bits.",
+        "−0.4, and their product, narrower than both, between them. Beside them four bars for "
+        "bits.",
     )  # fmt: skip

@@ -107,6 +107,11 @@ def address(page):
     return (SITE / f"{page}.html").as_uri()
 
 
+def source(tab):
+    """The page as it is on disk, before any script ran."""
+    return Path(unquote(urlsplit(tab.url).path)).read_text(encoding="utf8")
+
+
 def size(url):
     return Path(unquote(urlsplit(url).path)).stat().st_size
 
