@@ -1,4 +1,4 @@
-"""Each figure to touch as a page of its own, ``touch/NAME.html``, to be opened or put in a frame."""
+"""Each figure to touch as a page of its own, ``touch/NAME.html``, to be opened or framed."""
 
 from pathlib import Path
 from typing import Any

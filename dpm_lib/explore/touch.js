@@ -72,6 +72,16 @@ globalThis.dpmTouch ??= (() => {
     }
     root.querySelector(".dpm-controls").hidden = false;
     controls.forEach((c) => c.addEventListener("input", moved));
+    for (const play of root.querySelectorAll("[data-play]")) {
+      const moving = controls.find((c) => c.name === play.dataset.play);
+      let timer = 0;
+      const run = () => {
+        draw();
+        timer = +moving.value > +moving.min ? setTimeout(() => { moving.value -= moving.step; run(); }, 90) : 0;
+      };
+      play.addEventListener("click", () => { clearTimeout(timer); moving.value = moving.max; run(); });
+      moving.addEventListener("input", () => clearTimeout(timer));
+    }
     svgs.forEach((svg, n) => {
       const handles = [...svg.querySelectorAll("[data-handle]")].map((h) => h.dataset.handle);
       if (handles.length) drag(svg, stored.panels[n], handles);

@@ -30,6 +30,7 @@ class Control:
 
     Attributes:
         options: names of what the numbers 0, 1, ... choose, if it is a choice.
+        play: whether a button lets it run from its largest value to its least.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Control:
     step: float
     value: float
     options: tuple[str, ...] = ()
+    play: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,9 +155,10 @@ def _control(c: Control) -> str:
             for n, name in enumerate(c.options)
         )
         return f'{label}<select name="{c.name}">{chosen}</select></label>'
+    button = f'<button type="button" data-play="{c.name}">Play</button>' if c.play else ""
     return (
         f'{label}<input type="range" name="{c.name}" min="{c.low:g}" max="{c.high:g}" '
-        f'step="{c.step:g}" value="{c.value:g}"> <output></output></label>'
+        f'step="{c.step:g}" value="{c.value:g}"> <output></output></label>{button}'
     )
 
 
