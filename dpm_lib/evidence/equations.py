@@ -82,6 +82,11 @@ EQUATIONS: dict[str, Equation] = {
         Equation("bound-ceiling", "A ceiling that no model passes", "optimum"),
         Equation("optimal-reversal", "The optimum is the exact reversal", "optimum", (15,)),
         Equation("optimal-bound", "The value of the bound at its optimum", "optimum"),
+        # why small steps may be Gaussian
+        Equation("bound-loss", "What the bound loses, step by step", "feller"),
+        Equation("edge-loss", "What the fixed last step loses", "feller"),
+        Equation("gap-steps", "The gap, step by step", "feller"),
+        Equation("gaussian-gap", "The gap for Gaussian data", "feller"),
     )
 }
 
@@ -109,6 +114,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "terms": ("bounds",),
     "closed_forms": ("bounds", "kernels"),
     "optimum": ("bounds", "exact"),
+    "feller": ("exact",),
     "swiss_roll": TRAINING,
     "heartbeat": TRAINING,
     "digits": TRAINING,
