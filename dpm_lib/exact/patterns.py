@@ -120,7 +120,7 @@ class PatternLaw(Law):
         states, log_q = self._states(kernel, t)
         step = self.factorised(kernel)
         rows = max(1, DENSITY_NUMBERS // self.patterns.numel())
-        each = [step(x, t).base_dist.entropy().sum(1) for x in states.split(rows)]
+        each = [step(x, t).entropy() for x in states.split(rows)]
         return log_q.exp() @ torch.cat(each)
 
     def _states(self, kernel: Kernel, t: int) -> tuple[Tensor, Tensor]:
