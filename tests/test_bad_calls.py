@@ -292,16 +292,20 @@ TABLE = [
         *rows("generator", f"{data}.sample(2, •)", *NO_GENERATOR),
         *rows("x", f"{data}.log_prob(•)", "None", "x.half()", "x.float()", "NAN * x", "x[:, :1]"),
         *(row for call in ("marginal({}, 2)", "reversal({})", "entropy({}, 2)",
-                           "reverse_entropy({}, 2)", "optimum({})")
+                           "reverse_entropy({}, 2)", "optimum({})", "step_loss({}, 2)")
           for row in rows("kernel", f"{data}.{call.format('•')}", "None", "x", other)),
         *rows("t", f"{data}.reverse_entropy({kernel}, •)", "1", "5", "2.0", "True", "ones.long()"),
         *(row for call in ("marginal", "entropy")
           for row in rows("t", f"{data}.{call}({kernel}, •)", "0", "5", "2.0", "True",
                           "ones.long()", "ones.long()[:1]")),
+        *rows("t", f"{data}.step_loss({kernel}, •)", "1", "5", "2.0", "ones.long()"),
     ]),
+    *rows("kernel", "law.gap(•)", "None", "b"),
     *rows("kernel", "law.model_law(•)", "None", "b"),
     *rows("data", "law.log_likelihood(•)", "None", "mixture", "dpm.GaussianLaw(ones, ones)"),
     ("mixture3.entropy(k, 1)", "d"),
+    ("mixture3.step_loss(k, 2)", "d"),
+    ("dpm.heartbeat(21).step_loss(b, 2)", "d"),
     ("dpm.heartbeat(21).entropy(b, 1)", "d"),
     ("dpm.MixtureLaw(x[:, 0], outliers[:3], 1e-9 * x[0, 0]).entropy(k, 1)",
      "variance"),

@@ -28,6 +28,44 @@ def test_gap_of_gaussian_data(T, gaps):
         assert (L - K).item() == pytest.approx(gap, abs=8e-6 if T > 99 else 6e-5)
 
 
+@pytest.mark.parametrize(("mean", "variance"), [(0.0, 0.25), (0.7, 4.0), (-0.3, 1.0)])
+@pytest.mark.parametrize("name", ["inverse", "linear"])
+def test_gap_is_L_minus_K(mean, variance, name):
+    """For any schedule, two coordinates, and data with a mean."""
+    rates = {"inverse": (9,), "linear": (9, 0.05, 0.6)}[name]
+    kernel = dpm.GaussianKernel(getattr(dpm.schedules, name)(*rates))
+    law = dpm.GaussianLaw(
+        torch.tensor([mean, 0.1]).double(), torch.tensor([variance, 2.0]).double()
+    )
+    moment = (law.mean**2 + law.variance).sum()
+    correction = 0.5 * (kernel.beta[0] + kernel.alpha_bar[-1]) * (2 - moment)
+    L = law.model_law(kernel).log_likelihood(law)
+    assert law.gap(kernel).item() == pytest.approx(
+        (L - law.optimum(kernel) - correction).item(), abs=1e-13
+    )
+    assert law.gap(kernel) > 0
+
+
+def test_step_losses_are_what_the_best_steps_lose(generator):
+    """K* less the losses of the steps is the bound of the best steps; Gaussian data lose none."""
+    beta = torch.tensor([0.1, 0.3, 0.5, 1.0]).double()
+    weights, means = torch.tensor([0.3, 0.7]).double(), torch.tensor([[-1.0, 0], [0.8, 1]]).double()
+    mixture = dpm.MixtureLaw(weights, means, weights / 3)
+    bits = dpm.PatternLaw(torch.tensor([[0, 0, 1], [1, 1, 0]]).double(), weights)
+    for law, kernel, best in (
+        (mixture, dpm.GaussianKernel(beta), "moment_matched"),
+        (bits, dpm.BinomialKernel(beta, 0.3), "factorised"),
+    ):
+        lost = torch.stack([law.step_loss(kernel, t) for t in (2, 3, 4)])
+        assert (lost > 0).all()
+        model = dpm.ReverseProcess(kernel, getattr(law, best)(kernel))
+        K = dpm.bound(model, law.sample(20_000, generator), generator=generator).K
+        error = K.std() / math.sqrt(20_000)
+        assert abs(K.mean() - (law.optimum(kernel) - lost.sum())) < 5 * error
+        assert lost.max() > 10 * error
+    assert abs(gaussian(3.0).step_loss(dpm.GaussianKernel(beta), 3)) < 1e-14
+
+
 @pytest.mark.parametrize(("variance", "optimum"), [(0.25, -0.88772), (4.0, -1.96612)])
 def test_optimum_is_reached(variance, optimum, generator):
     """The exact reversal reaches K*, on average over data."""

@@ -97,6 +97,11 @@ EQUATIONS: dict[str, Equation] = {
         Equation("entropy-step", "The entropy of a Gaussian step", "entropy"),
         Equation("entropy-posterior-gaussian", "The entropy of a Gaussian posterior", "entropy"),
         Equation("reverse-entropy-gaussian", "The entropy for Gaussian data", "entropy"),
+        # why small steps may be Gaussian
+        Equation("bound-loss", "What the bound loses, step by step", "feller"),
+        Equation("edge-loss", "What the fixed last step loses", "feller"),
+        Equation("gap-steps", "The gap, step by step", "feller"),
+        Equation("gaussian-gap", "The gap for Gaussian data", "feller"),
     )
 }
 
@@ -126,6 +131,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "closed_forms": ("bounds", "kernels"),
     "optimum": ("bounds", "exact"),
     "entropy": ("entropies", "exact"),
+    "feller": ("exact",),
     "swiss_roll": TRAINING,
     "heartbeat": TRAINING,
     "digits": TRAINING,

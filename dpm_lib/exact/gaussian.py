@@ -87,6 +87,37 @@ class GaussianLaw(Law):
         r"""Entropy after t = 1 … T steps, :math:`\frac12 \sum \log(2\pi e\, v_t)`, nats."""
         return self.marginal(kernel, t).entropy()
 
+    def _step_entropy(self, kernel: Kernel, t: int) -> Tensor:
+        return noise_entropy(kernel.beta[t - 1].expand(self.event_shape))
+
+    def _best_step_entropy(self, kernel: Kernel, t: int) -> Tensor:
+        return noise_entropy(reversed_step(kernel, self.mean, t, self.mean, self.variance)[2])
+
+    def gap(self, kernel: Kernel) -> Tensor:
+        r"""What the bound of eq. 12 is below L for exactly reversed steps, a scalar, nats.
+
+        .. math:: L - K = D_0 - D_1 + D_T - D_{KL}\big(q(x^{(0)})\,\Vert\,p(x^{(0)})\big), \qquad
+           D_t = D_{KL}\big(q(x^{(t)})\,\Vert\,\pi(x^{(t)})\big)
+
+        The model is that of :meth:`model_law`. All four divergences have closed forms.
+
+        Source: :eq:`gap-steps`, :eq:`edge-loss`, :eq:`gaussian-gap`.
+        """
+        made = self.model_law(kernel)
+        prior = GaussianLaw(torch.zeros_like(self.mean), torch.ones_like(self.variance))
+
+        def after(t: int) -> "GaussianLaw":
+            law = self.marginal(kernel, t).base_dist
+            return GaussianLaw(law.mean, law.variance)
+
+        edge = self._divergence(prior) - after(1)._divergence(prior)
+        return edge + after(kernel.T)._divergence(prior) - self._divergence(made)
+
+    def _divergence(self, other: "GaussianLaw") -> Tensor:
+        ratio = self.variance / other.variance
+        shift = (self.mean - other.mean) ** 2 / other.variance
+        return 0.5 * (ratio - 1 - ratio.log() + shift).sum()
+
     def model_law(self, kernel: Kernel) -> "GaussianLaw":
         r"""Law of the data that the model with exactly reversed steps draws, in closed form.
 
@@ -135,6 +166,11 @@ def reversed_step(
     ratio = (kept_prev * variance + lost_prev) / (kept * variance + lost)
     gain = root(1 - beta) * ratio
     return gain, (root(kept_prev) - gain * root(kept)) * mean, beta * ratio
+
+
+def noise_entropy(variance: Tensor) -> Tensor:
+    """Entropy of independent normals of these variances, the event on the last axes, nats."""
+    return 0.5 * torch.log(2 * torch.pi * torch.e * variance).sum(-1)
 
 
 def normal(mean: Tensor, variance: Tensor, events: int) -> Independent:

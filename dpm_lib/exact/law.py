@@ -108,8 +108,34 @@ class Law(ABC):
         prior = kernel.prior_entropy(self.event_shape)
         return self.entropy(kernel, kernel.T) - self.entropy(kernel, 1) - prior
 
-    def _check(self, kernel: Kernel, t: int = 1) -> None:
-        """Refuse a kernel of another family, and a step that is no int in 1 … T."""
+    def step_loss(self, kernel: Kernel, t: int) -> Tensor:
+        r"""What the best step of the kernel's family loses at step t = 2 … T, a scalar, nats.
+
+        .. math:: E_{q(x^{(t)})}\, D_{KL}\big(q(x^{(t-1)} \mid x^{(t)})\,\Vert\,
+           p(x^{(t-1)} \mid x^{(t)})\big)
+
+        with the Gaussians, or the independent bits, that have the moments of the exact reversal:
+        how much larger their entropy is than that of the exact reversal.
+
+        Raises:
+            ValueError: t is not in 2 … T, or the entropy of the law is out of reach.
+
+        Source: :eq:`bound-loss`, :eq:`optimal-reversal`.
+        """
+        self._check(kernel, t, first=2)
+        after_step = self.entropy(kernel, t - 1) + self._step_entropy(kernel, t)
+        return self._best_step_entropy(kernel, t) - (after_step - self.entropy(kernel, t))
+
+    @abstractmethod
+    def _step_entropy(self, kernel: Kernel, t: int) -> Tensor:
+        r""":math:`H_q(X^{(t)} \mid X^{(t-1)})`, of a forward step."""
+
+    @abstractmethod
+    def _best_step_entropy(self, kernel: Kernel, t: int) -> Tensor:
+        """Entropy of the best reverse step of the family, averaged over the state after it."""
+
+    def _check(self, kernel: Kernel, t: int = 1, first: int = 1) -> None:
+        """Refuse a kernel of another family, and a step that is no int in first … T."""
         if doors.instance("kernel", kernel, Kernel).family is not self.family:
             raise ValueError(
                 f"kernel must have laws of the family {self.family.__name__}, as this law needs, "
@@ -117,7 +143,7 @@ class Law(ABC):
             )
         if not isinstance(t, int):
             raise TypeError(f"t must be an int, got {doors.name_of(t)}")
-        kernel.check_steps(t, 1)
+        kernel.check_steps(t, 1, first)
 
 
 def mix(logits: Tensor, components: Independent) -> MixtureSameFamily:

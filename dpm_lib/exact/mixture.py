@@ -5,8 +5,8 @@ from torch import Tensor
 from torch.distributions import Independent, MixtureSameFamily, Normal
 
 from dpm_lib import doors
-from dpm_lib.exact.gaussian import normal, reversed_step
-from dpm_lib.exact.law import Law, chunked_log_prob, mix
+from dpm_lib.exact.gaussian import noise_entropy, normal, reversed_step
+from dpm_lib.exact.law import DENSITY_NUMBERS, Law, chunked_log_prob, mix
 from dpm_lib.kernels import Kernel, Steps
 from dpm_lib.kernels.gaussian import root
 from dpm_lib.protocol import ClosedForm
@@ -131,6 +131,21 @@ class MixtureLaw(Law):
         Raises:
             ValueError: d > 2, or the components are so narrow that the grid would not fit.
         """
+        _, log_q, volume = self._grid(kernel, t)
+        return -(log_q.exp() * log_q).sum() * volume
+
+    def _step_entropy(self, kernel: Kernel, t: int) -> Tensor:
+        return noise_entropy(kernel.beta[t - 1].expand(self.event_shape))
+
+    def _best_step_entropy(self, kernel: Kernel, t: int) -> Tensor:
+        grid, log_q, volume = self._grid(kernel, t)
+        step = self.moment_matched(kernel)
+        rows = max(1, DENSITY_NUMBERS // (len(self.weights) * grid.shape[1]))
+        variance = torch.cat([step(x, t).variance for x in grid.split(rows)])
+        return (log_q.exp() * noise_entropy(variance)).sum() * volume
+
+    def _grid(self, kernel: Kernel, t: int) -> tuple[Tensor, Tensor, float]:
+        """Points over which q of the state t is summed, its logarithm there, their volume."""
         self._check(kernel, t)
         d = self.event_shape[0]
         if d > 2:
@@ -151,7 +166,7 @@ class MixtureLaw(Law):
         ]
         grid = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d)
         log_q = chunked_log_prob(law, grid, len(self.weights))
-        return -(log_q.exp() * log_q).sum() * h**d
+        return grid, log_q, h**d
 
     def _mixture(self, means: Tensor, variance: Tensor) -> MixtureSameFamily:
         return mix(self.weights.log(), normal(means, variance[:, None], 1))

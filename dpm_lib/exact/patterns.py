@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Independent, MixtureSameFamily
 
 from dpm_lib import doors
-from dpm_lib.exact.law import Law, mix
+from dpm_lib.exact.law import DENSITY_NUMBERS, Law, mix
 from dpm_lib.kernels import Kernel, Steps, independent
 from dpm_lib.protocol import ClosedForm
 
@@ -111,6 +111,24 @@ class PatternLaw(Law):
         Raises:
             ValueError: the patterns are longer than 20 bits.
         """
+        _, log_q = self._states(kernel, t)
+        return -(log_q.exp() * log_q).sum()
+
+    def _step_entropy(self, kernel: Kernel, t: int) -> Tensor:
+        pair = self.patterns.new_tensor([[0.0], [1.0]]).expand(2, self.event_shape[0])
+        zero, one = kernel.step(pair, t).base_dist.entropy()
+        on = self.weights @ kernel.marginal(self.patterns, t - 1).mean
+        return ((1 - on) * zero + on * one).sum()
+
+    def _best_step_entropy(self, kernel: Kernel, t: int) -> Tensor:
+        states, log_q = self._states(kernel, t)
+        step = self.factorised(kernel)
+        rows = max(1, DENSITY_NUMBERS // self.patterns.numel())
+        each = [step(x, t).entropy() for x in states.split(rows)]
+        return log_q.exp() @ torch.cat(each)
+
+    def _states(self, kernel: Kernel, t: int) -> tuple[Tensor, Tensor]:
+        """All states, and the logarithm of their probability after t steps."""
         self._check(kernel, t)
         d = self.event_shape[0]
         if d > ENUMERATED_BITS:
@@ -120,9 +138,9 @@ class PatternLaw(Law):
         number = torch.arange(2**d, device=self.patterns.device)
         states = (number[:, None] >> torch.arange(d, device=number.device)) & 1
         rate = kernel.marginal(self.patterns, t).base_dist.probs
-        each = states.to(rate.dtype) @ rate.logit().T + torch.log1p(-rate).sum(1)
-        log_q = torch.logsumexp(self.weights.log() + each, 1)
-        return -(log_q.exp() * log_q).sum()
+        bits = states.to(rate.dtype)
+        each = bits @ rate.logit().T + torch.log1p(-rate).sum(1)
+        return bits, torch.logsumexp(self.weights.log() + each, 1)
 
 
 def _bits(rate: Tensor) -> Independent:
