@@ -36,6 +36,7 @@ from .likelihood import (
     mean_and_error,
     null_log_likelihood,
 )
+from .perturbation import perturbed
 from .protocol import ClosedForm, identity_network, once
 from .reverse import ReverseProcess
 
@@ -46,7 +47,7 @@ __all__ = [
     "bound", "check", "cifar10", "correction", "digits", "divergence", "draw", "draw_log_weights",
     "edge_term", "evaluate", "evidence", "exact", "fit", "forward", "heartbeat", "identity_network",
     "kernels", "learning", "library_version", "load", "log_likelihood", "log_weight_terms",
-    "log_weights", "mean_and_error", "mnist", "null_log_likelihood", "once", "plots", "prior_term",
-    "prove", "recorded", "rounding", "sampled_bound", "save", "schedules", "second_moment",
+    "log_weights", "mean_and_error", "mnist", "null_log_likelihood", "once", "perturbed", "plots",
+    "prior_term", "prove", "recorded", "rounding", "sampled_bound", "save", "schedules", "second_moment",
     "swiss_roll", "symbolic", "trajectory_bound", "updates",
 ]  # fmt: skip

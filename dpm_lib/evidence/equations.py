@@ -82,6 +82,19 @@ EQUATIONS: dict[str, Equation] = {
         Equation("bound-ceiling", "A ceiling that no model passes", "optimum"),
         Equation("optimal-reversal", "The optimum is the exact reversal", "optimum", (15,)),
         Equation("optimal-bound", "The value of the bound at its optimum", "optimum"),
+        # perturbed kernels
+        Equation("perturbed-step", "A step times a function", "perturbation", (52, 53)),
+        Equation("perturbed-energy", "The energy of the product", "perturbation", (54, 55)),
+        Equation("perturbed-linear", "What the linear energy drops", "perturbation", (56,)),
+        Equation("perturbed-square", "The square completed", "perturbation", (57, 58, 59, 60)),
+        Equation("perturbed-gaussian", "The perturbed Gaussian step", "perturbation", (61,)),
+        Equation("perturbed-binomial", "The perturbed binomial step", "perturbation"),
+        # reverse parameterisation
+        Equation("temporal-readout", "Coefficients mixed over time", "readout", (62,)),
+        Equation("temporal-bumps", "Bumps over time", "readout", (63,)),
+        Equation("covariance-readout", "The variance of a step, read out", "readout", (64,)),
+        Equation("mean-readout", "The mean of a step, read out", "readout", (65,)),
+        Equation("readout-equilibrium", "What many such steps lead to", "readout"),
     )
 }
 
@@ -109,6 +122,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     "terms": ("bounds",),
     "closed_forms": ("bounds", "kernels"),
     "optimum": ("bounds", "exact"),
+    "perturbation": ("perturbation",),
+    "readout": ("kernels", "learning.networks"),
     "swiss_roll": TRAINING,
     "heartbeat": TRAINING,
     "digits": TRAINING,

@@ -147,6 +147,17 @@ class LogSum:
                 )
         return LogSum(self.domain, self.domain.field.zero, logs)
 
+    def exp(self) -> "LogSum":
+        """The exponential, where it is a rational function: of whole multiples of logarithms."""
+        total = self.domain.field.one
+        powers = {atom: r.as_expr() for atom, r in self.logs.items()}
+        if self.rational != 0 or not all(power.is_Integer for power in powers.values()):
+            raise Outside("an exponential that is no rational function")
+        for atom, power in powers.items():
+            total *= self.domain.field(atom) ** int(power)
+        signed = LogSum(self.domain, total)  # an atom may be negative, its logarithm is of its size
+        return signed if signed.is_positive() else signed * self.domain.constant(-1)
+
     def is_zero(self) -> bool:
         """Whether it is the constant 0."""
         return self.rational == 0 and not self.logs
@@ -212,6 +223,13 @@ class Number:
         if self.value <= 0:
             raise Outside("the logarithm of what is not positive")
         return Number(math.log(self.value))
+
+    def exp(self) -> "Number":
+        """The exponential."""
+        try:
+            return Number(math.exp(self.value))
+        except OverflowError:
+            raise Outside("a number that is not finite") from None
 
     def is_zero(self) -> bool:
         """Whether it is 0 up to rounding."""

@@ -3,7 +3,8 @@ r"""The ring: whether an expression is 0, decided exactly.
 An expression is read as a sum of monomials, rational numbers times powers of *atoms*.  An atom is
 whatever the ring does not look into: a symbol, a rate, a density, a logarithm, an expectation.
 Different atoms count as independent numbers, so what vanishes here vanishes whatever the atoms are.
-Fractional powers are taken apart for positive atoms only.  Denominators are supposed not to be 0.
+The exponential of a sum is read as a product.  Fractional powers are taken apart for positive atoms
+only.  Denominators are supposed not to be 0.
 """
 
 from collections.abc import Iterable
@@ -34,6 +35,9 @@ def polynomial(expr: Expr) -> Monomials:
             product = _product(product, polynomial(factor))
         return product
     base, power = expr.as_base_exp()
+    if expr is not base and base is sp.E:
+        return {frozenset((sp.exp(expression({m: sp.S.One})), c) for m, c in polynomial(power).items()):
+                sp.S.One}  # fmt: skip
     if expr is not base and power.is_Rational:
         found = _power(base, power)
         if found is not None:
