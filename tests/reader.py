@@ -22,6 +22,7 @@ Grammar, with {…} for repetition, […] for what may be missing, and a form as
     inner        factor [ "\cdot" factor ]
     factor       atom [ "^{" expression "}" ]
     atom         number | name | state | form
+    vector       expression, up to the next "\Vert"
     measure      "d" state { "d" state }
     conditional  states [ "\mid" states ]
     states       state { "," state }
@@ -46,9 +47,7 @@ TABLE = {
 IGNORED = r"\\(?:left|right|big|Big)(?![A-Za-z])|\s"
 ACCENT = r"(?:\\bar|\\tilde)?"
 TOKEN = rf"\\,\\Vert\\,|\\[,;]|{ACCENT}(?:\\[A-Za-z]+|[A-Za-z])'*|\d+|."
-ENDS = {
-    "", "+", "-", "=", ",", ";", ")", "]", "}", r"\mid", r"\cdots", r"\cdot", r"\Vert", r"\,\Vert\,",
-}  # fmt: skip
+ENDS = {"", "+", "-", "=", ",", ";", ")", "]", "}", r"\mid", r"\cdots", r"\cdot", r"\,\Vert\,"}
 
 
 def _density(law):
@@ -80,11 +79,11 @@ FORMS = {
     r"\mathcal B ( state ; expression )": sym.Bern,
     "E _ { expression } [ expression ]": sym.Expect,
     r"D _ { K L } ( expression \,\Vert\, expression )": sym.KL,
-    r"\Vert expression \Vert ^ 2": sym.Square,
+    r"\Vert vector \Vert ^ 2": sym.Square,
     r"\sigma ( expression )": sym.Logistic,
     "h ( expression )": sym.h,
 }  # fmt: skip
-RULES = {"expression", "product", "factor", "measure", "conditional", "state", "name"}
+RULES = {"expression", "product", "factor", "measure", "conditional", "state", "name", "vector"}
 
 
 def read(text, names=None):
@@ -97,7 +96,7 @@ def read(text, names=None):
 
 class _Reader:
     def __init__(self, text, names):
-        self.text, self.names, self.at = text, names, 0
+        self.text, self.names, self.at, self.between_bars = text, names, 0, False
         self.tokens = [token for _, token in re.findall(f"({IGNORED})|({TOKEN})", text) if token]
 
     def next(self, ahead=0):
@@ -133,12 +132,21 @@ class _Reader:
 
     def product(self):
         factors = []
-        while not factors or self.next() not in ENDS:
+        while not factors or not self.ends():
             factors.append(self.factor())
             if self.skip(r"\cdot"):
                 factors[-1] = sym.Dot(factors[-1], self.factor())
             self.spaces()
         return Mul(*factors)
+
+    def ends(self):
+        return self.next() in ENDS or (self.between_bars and self.next() == r"\Vert")
+
+    def vector(self):
+        self.between_bars = True
+        found = self.expression()
+        self.between_bars = False
+        return found
 
     def factor(self):
         bare, base = self.next() not in ("(", "["), self.atom()

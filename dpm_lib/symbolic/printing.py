@@ -19,9 +19,9 @@ from sympy.printing.latex import LatexPrinter
 __all__ = ["aligned", "latex"]
 
 _LAWS = ("Density", "Kernel", "Normal", "Bern")
-_FACTORS = (*_LAWS, "Factor", "exp")  # stand before the others, or in a fraction
+_FACTORS = (*_LAWS, "Factor", "Logistic", "exp")  # stand before the others, or in a fraction
 _ORDER = (
-    *_FACTORS, "State", "Variable", "Square", "Dot", "Logistic", "Product", "log", "h", "KL", "Entropy", "Expect", "Int",
+    *_FACTORS, "State", "Variable", "Square", "Dot", "Product", "log", "h", "KL", "Entropy", "Expect", "Int",
 )  # fmt: skip
 _TAIL = len(_FACTORS)
 _OPEN = ("Product", "Sum", "Int")  # take the factors that follow
@@ -73,6 +73,8 @@ class _Printer(LatexPrinter):
         over = [f for f in rest if _exponent(f) > 0 and _rank(f) < _TAIL]
         under = [1 / f for f in rest if _exponent(f) < 0]
         tail = [f for f in rest if _exponent(f) > 0 and _rank(f) >= _TAIL]
+        if under and plain and not over and fraction(Mul(*plain))[1] == 1:
+            over, plain = plain, []
         pieces = [self._scalars(plain)] if plain else []
         if under:
             top, bottom = (self._alone(part) for part in (over or [S.One], under))
