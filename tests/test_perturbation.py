@@ -40,7 +40,11 @@ def test_rows_and_events_keep_their_shape(generator):
     torch.testing.assert_close(again.mean, law.mean)
 
 
-@given(st.lists(st.floats(0.02, 0.98), min_size=3, max_size=3), st.lists(FLOATS, min_size=3, max_size=3))
+def three(numbers):
+    return st.lists(numbers, min_size=3, max_size=3)
+
+
+@given(three(st.floats(0.02, 0.98)), three(FLOATS))
 def test_bits_that_r_keeps_apart_are_exact(rates, pull):
     """For a product over bits, whatever its scale, enumeration gives the same rates."""
     rates, pull = torch.tensor([rates]).double(), torch.tensor(pull).double()

@@ -151,8 +151,8 @@ class GaussianKernel(Kernel):
 
         The exact conditional mean has :math:`z^\mu = \sqrt{\bar\beta_t / (1-\beta_t)}\, \nabla
         \log (q / \pi)(x^{(t)})`, of order 1 at every t.  Without :math:`z^\Sigma` it is 0, and the
-        variance :math:`\beta_t`.  The mean is that of the paper's eq. 65 with the square root that is
-        missing there, and with :math:`\beta_t` in the place of the variance:
+        variance :math:`\beta_t`.  The mean is that of the paper's eq. 65 with the square root that
+        is missing there, and with :math:`\beta_t` in the place of the variance:
 
         .. math:: f_\mu = \sqrt{1-\beta_t}\, (x^{(t)} - z) + z, \qquad
            z = \frac{1 + \sqrt{1-\beta_t}}{\sqrt{\bar\beta_t}} z^\mu

@@ -21,11 +21,14 @@ __all__ = ["aligned", "latex"]
 _LAWS = ("Density", "Kernel", "Normal", "Bern")
 _FACTORS = (*_LAWS, "Factor", "Logistic", "exp")  # stand before the others, or in a fraction
 _ORDER = (
-    *_FACTORS, "State", "Variable", "Square", "Dot", "Product", "log", "h", "KL", "Entropy", "Expect", "Int",
+    *_FACTORS, "State", "Variable", "Square", "Dot", "Product", "log", "h", "KL", "Entropy",
+    "Expect", "Int",
 )  # fmt: skip
 _TAIL = len(_FACTORS)
 _OPEN = ("Product", "Sum", "Int")  # take the factors that follow
-_CLOSED = (*_LAWS, "Factor", "Logistic", "Rate", "Variable", "h", "KL", "Entropy", "Expect")  # carry a power as they are
+_CLOSED = (  # carry a power as they are
+    *_LAWS, "Factor", "Logistic", "Rate", "Variable", "h", "KL", "Entropy", "Expect",
+)  # fmt: skip
 _PAGE, _LINE = 66, 58  # letters that fit, with and without a left side
 _WORDS = 44  # letters of a reason that fit a phone
 

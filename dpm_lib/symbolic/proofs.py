@@ -303,7 +303,8 @@ _in_worlds(k.log_bit, log(Bern(y, rate)), worlds=BIT)
 _in_worlds(k.bit_mean, Expect(Bern(y, rate), y), worlds=BIT)
 _in_worlds(k.base_rate, Expect(q(x[0]), x[0]), worlds=[BinomialChain(T=1, unit=True)])
 _in_worlds(k.binary_entropy, h(rate), worlds=BIT)
-_in_worlds(k.logistic, Logistic(u), Logistic(log(a) - u), worlds=[GaussianChain(1, 1, free=[a], exponents=[u])])
+_in_worlds(k.logistic, Logistic(u), Logistic(log(a) - u),
+           worlds=[GaussianChain(T=1, free=[a], exponents=[u])])  # fmt: skip
 _in_worlds(k.both_values, Int(Bern(y, rate) * log(Bern(y, other)), y),
            Expect(Bern(y, rate), log(Bern(y, other))), worlds=BIT)  # fmt: skip
 

@@ -163,7 +163,7 @@ class Gaussian:
         return Gaussian.plain(self.domain, self.exponent + Polynomial({(): inside}))
 
     def exp(self) -> "Gaussian":
-        """The exponential of a polynomial of second degree, its constant as a number if it is one."""
+        """The exponential of a polynomial of second degree, in numbers as far as there are any."""
         domain, inside = self.domain, self.polynomial()
         if any(len(names) > 2 for names in inside.terms):
             raise Outside("an exponential of more than squares of the states")

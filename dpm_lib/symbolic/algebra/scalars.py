@@ -121,8 +121,9 @@ class LogSum:
         if self.rational == 0 and exponent < 0:
             raise Outside("a division by zero")
         if exponent.denominator == 1:
-            base = self.rational if exponent > 0 else 1 / self.rational  # in lowest terms, as a power
-            return LogSum(self.domain, base ** abs(int(exponent)))  # with a minus need not be
+            # a power with a minus need not be in lowest terms, a quotient is
+            base = self.rational if exponent >= 0 else 1 / self.rational
+            return LogSum(self.domain, base ** abs(int(exponent)))
         root = _root(self.rational) if exponent.denominator == 2 else None
         if root is None:
             raise Outside(f"the power {exponent} is no rational function")

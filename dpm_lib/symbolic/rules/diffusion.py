@@ -353,9 +353,14 @@ def _is_number(a: Expr) -> bool:
 _NO_NUMBERS = (d, Square, Dot, Entropy, Expect, Int, lang.KL)
 
 
+def _by_coordinate(a: Expr) -> bool:
+    """Whether a law or a vector reads other states coordinate by coordinate alone."""
+    return not any(part.has(*_NO_NUMBERS) for part in a.args)
+
+
 def _is_factor(a: Expr) -> bool:
     if isinstance(a, Kernel | Normal | Bern):
-        return True
+        return _by_coordinate(a)
     if isinstance(a, Density):
         if a.law == "pi" or a == lang.p(x[lang.T]):
             return True
@@ -376,7 +381,7 @@ def _is_forward(law: Any) -> bool:
 
 def _is_term(a: Expr) -> bool:
     if isinstance(a, Square | Dot):
-        return not any(part.has(*_NO_NUMBERS) for part in a.args)
+        return _by_coordinate(a)
     if a == d:
         return True
     if isinstance(a, sp.log):
