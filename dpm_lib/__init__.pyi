@@ -42,6 +42,7 @@ from .likelihood import (
     mean_and_error,
     null_log_likelihood,
 )
+from .perturbation import perturbed
 from .protocol import ClosedForm, identity_network, once
 from .reverse import ReverseProcess
 
@@ -53,7 +54,7 @@ __all__ = [
     "divergence", "draw", "draw_log_weights", "edge_term", "evaluate", "evidence", "exact", "fit",
     "forward", "heartbeat", "identity_network", "kernels", "learning", "library_version", "load",
     "log_likelihood", "log_weight_terms", "log_weights", "mean_and_error", "mnist",
-    "null_log_likelihood", "once", "plots", "posterior_entropy", "prior_term", "prove", "recorded",
-    "reverse_entropy_bounds", "rounding", "sampled_bound", "save", "schedules", "second_moment",
-    "step_entropy", "swiss_roll", "symbolic", "trajectory_bound", "updates",
+    "null_log_likelihood", "once", "perturbed", "plots", "posterior_entropy", "prior_term", "prove",
+    "recorded", "reverse_entropy_bounds", "rounding", "sampled_bound", "save", "schedules",
+    "second_moment", "step_entropy", "swiss_roll", "symbolic", "trajectory_bound", "updates",
 ]  # fmt: skip

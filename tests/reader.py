@@ -9,7 +9,8 @@ It knows nothing of the printer.  It reads as a mathematician does who has the t
 * A logarithm takes the one factor that follows, with its power.
 * A power belongs to the one factor that it is attached to.  A factor carries one superscript;
   x^{(t)} is a state, its superscript an index.
-* q, p, pi and h directly before a bracket are functions of what the bracket holds.  Any other
+* q, p, pi, h and sigma directly before a bracket are functions of what the bracket holds, and so
+  is r before a state in a bracket.  A dot between two factors is their inner product.  Any other
   letter is a number, a rate with its step as subscript, or a state: ``names`` says which.
 * dx after an integral sign is a measure.  I, the unit matrix, counts as 1.
 * White space and the size of brackets mean nothing.
@@ -17,9 +18,11 @@ It knows nothing of the printer.  It reads as a mathematician does who has the t
 Grammar, with {…} for repetition, […] for what may be missing, and a form as in ``FORMS``::
 
     expression   ["-"] product { ("+" | "-") product }
-    product      factor { factor }
+    product      inner { inner }
+    inner        factor [ "\cdot" factor ]
     factor       atom [ "^{" expression "}" ]
     atom         number | name | state | form
+    vector       expression, up to the next "\Vert"
     measure      "d" state { "d" state }
     conditional  states [ "\mid" states ]
     states       state { "," state }
@@ -44,7 +47,7 @@ TABLE = {
 IGNORED = r"\\(?:left|right|big|Big)(?![A-Za-z])|\s"
 ACCENT = r"(?:\\bar|\\tilde)?"
 TOKEN = rf"\\,\\Vert\\,|\\[,;]|{ACCENT}(?:\\[A-Za-z]+|[A-Za-z])'*|\d+|."
-ENDS = {"", "+", "-", "=", ",", ";", ")", "]", "}", r"\mid", r"\cdots", r"\,\Vert\,"}
+ENDS = {"", "+", "-", "=", ",", ";", ")", "]", "}", r"\mid", r"\cdots", r"\cdot", r"\,\Vert\,"}
 
 
 def _density(law):
@@ -76,10 +79,11 @@ FORMS = {
     r"\mathcal B ( state ; expression )": sym.Bern,
     "E _ { expression } [ expression ]": sym.Expect,
     r"D _ { K L } ( expression \,\Vert\, expression )": sym.KL,
-    r"\Vert state \Vert ^ 2": sym.Square,
+    r"\Vert vector \Vert ^ 2": sym.Square,
+    r"\sigma ( expression )": sym.Logistic,
     "h ( expression )": sym.h,
 }  # fmt: skip
-RULES = {"expression", "product", "factor", "measure", "conditional", "state", "name"}
+RULES = {"expression", "product", "factor", "measure", "conditional", "state", "name", "vector"}
 
 
 def read(text, names=None):
@@ -92,7 +96,7 @@ def read(text, names=None):
 
 class _Reader:
     def __init__(self, text, names):
-        self.text, self.names, self.at = text, names, 0
+        self.text, self.names, self.at, self.between_bars = text, names, 0, False
         self.tokens = [token for _, token in re.findall(f"({IGNORED})|({TOKEN})", text) if token]
 
     def next(self, ahead=0):
@@ -128,10 +132,21 @@ class _Reader:
 
     def product(self):
         factors = []
-        while not factors or self.next() not in ENDS:
+        while not factors or not self.ends():
             factors.append(self.factor())
+            if self.skip(r"\cdot"):
+                factors[-1] = sym.Dot(factors[-1], self.factor())
             self.spaces()
         return Mul(*factors)
+
+    def ends(self):
+        return self.next() in ENDS or (self.between_bars and self.next() == r"\Vert")
+
+    def vector(self):
+        self.between_bars = True
+        found = self.expression()
+        self.between_bars = False
+        return found
 
     def factor(self):
         bare, base = self.next() not in ("(", "["), self.atom()
@@ -146,6 +161,9 @@ class _Reader:
             lead = list(takewhile(lambda word: word not in RULES, form.split()))
             if self.skip(*lead):
                 return build(*self.form(form.split()[len(lead) :]))
+        if self.next() == "r" and self.next(1) == "(" and self.is_state(2):
+            self.at += 1
+            return sym.Factor(*self.form(["(", "state", ")"]))
         if self.next().isdigit():
             self.at += 1
             return Integer(self.next(-1))

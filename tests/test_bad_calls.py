@@ -196,6 +196,14 @@ TABLE = [
     *rows("q", "dpm.divergence(•, normal(x, 1), g)", "None", "x"),
     *rows("p", "dpm.divergence(normal(x, 1), •, g)", "None", "x", "bits(x.sigmoid())"),
     *rows("generator", "dpm.draw(normal(x, 1), •)", *NO_GENERATOR),
+    *rows("law", "dpm.perturbed(•, lambda y: y[:, 0])", "None", "x", "Normal(x, 1)",
+          "Independent(Gamma(x, x), 1)"),
+    *rows("log_r", "dpm.perturbed(normal(x, 1), •)", "None", "x", "lambda y: y", "lambda y: 1.0",
+          "lambda y: y.sum()", "lambda y: NAN * y[:, 0]", "lambda y: y[:, 0].detach()",
+          "lambda y: ones"),
+    *rows("log_r", "dpm.perturbed(bits(x / 2), •)", "None", "lambda y: y",
+          "lambda y: INF * y[:, 0]"),
+    ("dpm.perturbed(normal(x, 1), lambda y: (y[:, 0] - 1).sqrt())", "the gradient of log_r"),
     *rows("distribution", "dpm.draw(•, g)", "None", "x", "Gamma(x.exp(), x.exp())"),
     ("dpm.draw(Categorical(logits=NAN * x, validate_args=False), g)",
      "probabilities of the distribution"),
@@ -386,7 +394,7 @@ def things():
         dpm=dpm, schedules=dpm.schedules, forward=dpm.forward, experiments=experiments,
         record=record, temporal_bumps=temporal_bumps, parzen=parzen, best_width=best_width,
         torch=torch, NAN=NAN, INF=INF,
-        Normal=Normal, Gamma=Gamma,
+        Normal=Normal, Gamma=Gamma, Independent=Independent,
         Categorical=Categorical, copy=copy,
     )  # fmt: skip
 

@@ -10,12 +10,15 @@ from dpm_lib.symbolic import (
     KL,
     Bern,
     Derivation,
+    Dot,
     Entropy,
     Expect,
+    Factor,
     FiniteChain,
     GaussianChain,
     Int,
     Kernel,
+    Logistic,
     Normal,
     Product,
     Square,
@@ -30,6 +33,7 @@ from dpm_lib.symbolic import (
     by,
     d,
     equals,
+    exp,
     h,
     in_chains,
     latex,
@@ -269,6 +273,28 @@ FALSE = {
         Entropy(q(x[1] | x[0])) + Sum(Entropy(later), (t, 2, T)), [by.first_step]),
     "a product of sums over coordinates": (
         Square(x[0]) * Square(x[1]), d * Square(x[0]), None, [by.coordinates]),
+    "an inner product as large as the vectors": (
+        Square(x[0]) * Square(x[1]), Dot(x[0], x[1]) ** 2, None, [by.coordinates]),
+    "the same in an exponent": (
+        exp(Square(x[0]) * Square(x[1])), exp(Dot(x[0], x[1]) ** 2), None, [by.coordinates]),
+    "a mean that mixes coordinates": (
+        Normal(y, Dot(z, z) * z, 1), Normal(y, z**3, 1), None, [by.coordinates]),
+    "a rate that mixes coordinates": (
+        Bern(y, Dot(z, z)), Bern(y, z**2), None, [by.coordinates]),
+    "a square not completed": (
+        Square(y) + 2 * Dot(y, z), Square(y + z), Square(y + z) - Square(z), [by.coordinates]),
+    "a tilt without its half": (
+        Normal(y, 0, 1) * exp(Dot(y, z)), exp(Square(z)) * Normal(y, z, 1),
+        exp(Square(z) / 2) * Normal(y, z, 1),
+        [by.coordinates, by.by_logarithms, by.log_gaussian, by.log_product]),
+    "the exponential of a sum": (exp(b + mu_0), exp(b) + exp(mu_0), exp(b) * exp(mu_0),
+                                 [by.algebra]),
+    "the other side of the log-odds": (Logistic(b), Logistic(-b), 1 - Logistic(-b), [by.logistic]),
+    "a factor that is no constant": (
+        Expect(q(x[0]), Factor(x[0])), Factor(x[0]), None, [by.linearity, by.marginal]),
+    "the factor of another state": (
+        Int(q(x[0]) * Factor(x[1]), x[0]), Expect(q(x[0]), Factor(x[0])), Factor(x[1]),
+        [by.as_average, by.linearity, by.marginal]),
 }  # fmt: skip
 
 

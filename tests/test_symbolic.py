@@ -77,6 +77,43 @@ def test_log_sums_have_the_value_of_the_logarithm(exponents, shift):
     assert math.isclose(f.log().at(0), math.log(value), rel_tol=1e-12)
 
 
+def test_exponentials_undo_logarithms():
+    """Of whole multiples they are fractions, positive and in lowest terms; others are refused."""
+    _, a, b, number = scalars("a", "b")
+    odds = (a * (number(1) + b * number(-1))) ** Fraction(1)
+    for f in (odds, odds ** Fraction(-2), number(Fraction(3, 4)) * b):
+        assert f.log().exp() == f
+        assert (f.log() * number(-1)).exp() == f ** Fraction(-1)
+    assert number(0).exp() == number(1)
+    for other in (a, a.log() * number(Fraction(1, 2)), a.log() * b, a + a.log()):
+        with pytest.raises(Outside, match="no rational function"):
+            other.exp()
+    assert math.isclose(Number(0.7).exp().value, math.exp(0.7))
+    with pytest.raises(Outside, match="not finite"):
+        Number(1e4).exp()
+
+
+def test_powers_with_a_minus_are_in_lowest_terms():
+    """Twice the inverse is the number itself, also where its leading sign is a minus."""
+    _, a, number = scalars("a")
+    rest = number(1) + a * number(-1)
+    assert (rest ** Fraction(-1)) ** Fraction(-1) == rest
+    assert rest ** Fraction(-2) * rest == rest ** Fraction(-1)
+
+
+def test_the_exponential_of_a_polynomial_is_that_of_its_values():
+    """Up to squares; a constant in it is kept, as a number where it is one."""
+    domain, a, b, number = scalars("a", "b")
+    inside = Polynomial({("u", "u"): a * number(-1), ("u",): b, (): b.log() + a})
+    whole = Gaussian.plain(domain, inside).exp()
+    assert math.isclose(whole.at(0), math.exp(inside.at(0)), rel_tol=1e-12)
+    assert whole.log() == Gaussian.plain(domain, inside)
+    fraction = Gaussian.plain(domain, Polynomial({(): b.log()})).exp()
+    assert fraction == Gaussian.plain(domain, Polynomial({(): b}))
+    with pytest.raises(Outside, match="more than squares"):
+        Gaussian.plain(domain, Polynomial({("u", "u", "u"): a})).exp()
+
+
 def test_roots_and_logarithms_know_their_sign():
     """The root is the positive one; a sign that changes in the domain is not decided."""
     _, a, b, number = scalars("a", "b")

@@ -102,6 +102,19 @@ EQUATIONS: dict[str, Equation] = {
         Equation("edge-loss", "What the fixed last step loses", "feller"),
         Equation("gap-steps", "The gap, step by step", "feller"),
         Equation("gaussian-gap", "The gap for Gaussian data", "feller"),
+        # perturbed kernels
+        Equation("perturbed-step", "A step times a function", "perturbation", (52, 53)),
+        Equation("perturbed-energy", "The energy of the product", "perturbation", (54, 55)),
+        Equation("perturbed-linear", "What the linear energy drops", "perturbation", (56,)),
+        Equation("perturbed-square", "The square completed", "perturbation", (57, 58, 59, 60)),
+        Equation("perturbed-gaussian", "The perturbed Gaussian step", "perturbation", (61,)),
+        Equation("perturbed-binomial", "The perturbed binomial step", "perturbation"),
+        # reverse parameterisation
+        Equation("temporal-readout", "Coefficients mixed over time", "readout", (62,)),
+        Equation("temporal-bumps", "Bumps over time", "readout", (63,)),
+        Equation("covariance-readout", "The variance of a step, read out", "readout", (64,)),
+        Equation("mean-readout", "The mean of a step, read out", "readout", (65,)),
+        Equation("readout-equilibrium", "What many such steps lead to", "readout"),
     )
 }
 
@@ -132,6 +145,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     "optimum": ("bounds", "exact"),
     "entropy": ("entropies", "exact"),
     "feller": ("exact",),
+    "perturbation": ("perturbation",),
+    "readout": ("kernels", "learning.networks"),
     "swiss_roll": TRAINING,
     "heartbeat": TRAINING,
     "digits": TRAINING,

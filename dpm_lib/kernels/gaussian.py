@@ -150,15 +150,21 @@ class GaussianKernel(Kernel):
            = \frac{\beta_t}{\beta_t + (1-\beta_t)\, e^{-z^\Sigma}}
 
         The exact conditional mean has :math:`z^\mu = \sqrt{\bar\beta_t / (1-\beta_t)}\, \nabla
-        \log (q / \pi)(x^{(t)})`, of order 1 at every t.  (The paper's mean, eq. 65, is no
-        perturbation of the forward step.)  Without :math:`z^\Sigma` it is 0, and the variance
-        :math:`\beta_t`.
+        \log (q / \pi)(x^{(t)})`, of order 1 at every t.  Without :math:`z^\Sigma` it is 0, and the
+        variance :math:`\beta_t`.  The mean is that of the paper's eq. 65 with the square root that
+        is missing there, and with :math:`\beta_t` in the place of the variance:
+
+        .. math:: f_\mu = \sqrt{1-\beta_t}\, (x^{(t)} - z) + z, \qquad
+           z = \frac{1 + \sqrt{1-\beta_t}}{\sqrt{\bar\beta_t}} z^\mu
+
+        As printed, steps of this kind would lead to the variance :math:`1 / (2 - \beta_t)` and not
+        to that of the prior, :eq:`readout-equilibrium`.
 
         Raises:
             ValueError: t is not in 2 … T, xt does not fit the kernel, or there are not one or two
                 outputs of its shape.
 
-        Source: paper eq. 64.
+        Source: :eq:`covariance-readout`, :eq:`mean-readout`, paper eqs. 64 and 65.
         """
         self.check(t, first=2, xt=xt)
         z_mu, *z_sigma = self._check_outputs(xt, outputs)

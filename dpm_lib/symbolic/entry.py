@@ -6,7 +6,7 @@ from typing import Any
 import sympy as sp
 from sympy import Expr
 
-__all__ = ["Product", "Rational", "Sum", "log", "sqrt", "step", "strict"]
+__all__ = ["Product", "Rational", "Sum", "exp", "log", "sqrt", "step", "strict"]
 
 
 def strict(value: Any) -> Any:
@@ -31,6 +31,11 @@ def strict(value: Any) -> Any:
 def log(argument: Any) -> Expr:
     """The natural logarithm."""
     return sp.log(strict(argument))
+
+
+def exp(argument: Any) -> Expr:
+    """The exponential."""
+    return sp.exp(strict(argument))
 
 
 def sqrt(argument: Any) -> Expr:

@@ -19,12 +19,16 @@ from sympy.printing.latex import LatexPrinter
 __all__ = ["aligned", "latex"]
 
 _LAWS = ("Density", "Kernel", "Normal", "Bern")
+_FACTORS = (*_LAWS, "Factor", "Logistic", "exp")  # stand before the others, or in a fraction
 _ORDER = (
-    *_LAWS, "State", "Variable", "Square", "Product", "log", "h", "KL", "Entropy", "Expect", "Int",
+    *_FACTORS, "State", "Variable", "Square", "Dot", "Product", "log", "h", "KL", "Entropy",
+    "Expect", "Int",
 )  # fmt: skip
-_TAIL = len(_LAWS)
+_TAIL = len(_FACTORS)
 _OPEN = ("Product", "Sum", "Int")  # take the factors that follow
-_CLOSED = (*_LAWS, "Rate", "Variable", "h", "KL", "Entropy", "Expect")  # carry a power as they are
+_CLOSED = (  # carry a power as they are
+    *_LAWS, "Factor", "Logistic", "Rate", "Variable", "h", "KL", "Entropy", "Expect",
+)  # fmt: skip
 _PAGE, _LINE = 66, 58  # letters that fit, with and without a left side
 _WORDS = 44  # letters of a reason that fit a phone
 
@@ -72,9 +76,12 @@ class _Printer(LatexPrinter):
         over = [f for f in rest if _exponent(f) > 0 and _rank(f) < _TAIL]
         under = [1 / f for f in rest if _exponent(f) < 0]
         tail = [f for f in rest if _exponent(f) > 0 and _rank(f) >= _TAIL]
+        if under and plain and not over and fraction(Mul(*plain))[1] == 1:
+            over, plain = plain, []
         pieces = [self._scalars(plain)] if plain else []
         if under:
-            pieces.append(rf"\frac{{{self._row(over or [S.One])}}}{{{self._row(under)}}}")
+            top, bottom = (self._alone(part) for part in (over or [S.One], under))
+            pieces.append(rf"\frac{{{top}}}{{{bottom}}}")
         elif over:
             pieces.append(self._row(over))
         pieces += [self._row(tail)] if tail else []
@@ -100,6 +107,10 @@ class _Printer(LatexPrinter):
         if len(parts) == 1:
             return self.doprint(parts[0])
         return r"\,".join(self.bracketed(f) for f in parts)
+
+    def _alone(self, factors: list[Expr]) -> str:
+        """Factors above or below the bar of a fraction, where one needs no brackets."""
+        return self.doprint(factors[0]) if len(factors) == 1 else self._row(factors)
 
     def _row(self, factors: list[Expr]) -> str:
         *followed, last = sorted(factors, key=_factor_key)
@@ -252,4 +263,5 @@ def _term_key(term: Expr) -> tuple[Any, ...]:
     scalar = all(map(_is_scalar, factors))
     summed = any(isinstance(f, Sum) for f in factors)
     late = 2 if scalar and not term.is_Symbol else 1
+    late = 0 if type(term).__name__ in ("State", "Variable") else late
     return (late, not summed, str(term).startswith("-"), -len(str(term)))

@@ -16,10 +16,12 @@ from dpm_lib.symbolic.induction import Induction
 from dpm_lib.symbolic.language import (
     KL,
     Bern,
+    Dot,
     Entropy,
     Expect,
     Int,
     Kernel,
+    Logistic,
     Normal,
     Product,
     Square,
@@ -31,6 +33,7 @@ from dpm_lib.symbolic.language import (
     beta,
     beta_bar,
     d,
+    exp,
     h,
     log,
     m_2,
@@ -59,7 +62,7 @@ from dpm_lib.symbolic.worlds import BinomialChain, FiniteChain, GaussianChain, W
 __all__ = ["proof", "shown"]
 
 y, z = Variable("y"), Variable("y'")
-a, b = Symbol("a", positive=True), Symbol("b", real=True)
+a, b, u = Symbol("a", positive=True), Symbol("b", real=True), Symbol("u", real=True)
 m, variance, spread = Symbol("m", real=True), Symbol("v", positive=True), Symbol("w", positive=True)
 rate, other = sp.symbols("r f", positive=True)
 CHAINS = [FiniteChain(T=2), FiniteChain(T=3)]
@@ -300,12 +303,14 @@ _in_worlds(k.log_bit, log(Bern(y, rate)), worlds=BIT)
 _in_worlds(k.bit_mean, Expect(Bern(y, rate), y), worlds=BIT)
 _in_worlds(k.base_rate, Expect(q(x[0]), x[0]), worlds=[BinomialChain(T=1, unit=True)])
 _in_worlds(k.binary_entropy, h(rate), worlds=BIT)
+_in_worlds(k.logistic, Logistic(u), Logistic(log(a) - u),
+           worlds=[GaussianChain(T=1, free=[a], exponents=[u])])  # fmt: skip
 _in_worlds(k.both_values, Int(Bern(y, rate) * log(Bern(y, other)), y),
            Expect(Bern(y, rate), log(Bern(y, other))), worlds=BIT)  # fmt: skip
 
 # every dimension ---------------------------------------------------------------------------------
 
-_in_worlds(k.one_dimension, Square(y), worlds=LINE)
+_in_worlds(k.one_dimension, Square(y), Dot(y, a * z + b), worlds=LINE)
 
 
 @proves(k.by_logarithms)
@@ -328,6 +333,8 @@ def _coordinates() -> list[Derivation]:
         (Entropy(q(x[1] | x[0])), d / 2 * log(2 * sp.pi * sp.E * beta[1]), PLANE),
         (KL(Bern(y, rate), Bern(y, other)), d * divergence, BITS),
         (Expect(q(x[0]), Square(x[0])), d * m_2, PLANE),
+        (Square(y - a * z) + Dot(a * y, 2 * z), Square(y) + a**2 * Square(z), PLANE),
+        (Normal(y, 0, 1) * exp(Dot(y, z)), exp(Square(z) / 2) * Normal(y, z, 1), PLANE),
     ]  # fmt: skip
     return [Derivation(one, equals(two, reason), worlds=worlds) for one, two, worlds in pairs]
 

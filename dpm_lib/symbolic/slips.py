@@ -124,7 +124,9 @@ def _slips_of(part: Any) -> Iterator[tuple[str, Any]]:
     elif part in (lang.d, lang.rho, lang.m_2, lang.mu_0):
         yield f"{part} squared", part**2
         yield f"{part} lost", sp.Integer(1)
-    elif isinstance(part, lang.Square | lang.h | lang.Bern | lang.Kernel | lang.Normal):
+    elif isinstance(
+        part, lang.Square | lang.h | lang.Bern | lang.Kernel | lang.Normal | lang.Factor
+    ):
         yield "squared", part**2
     if isinstance(part, lang.Rate | lang.Density):
         yield "squared", part**2

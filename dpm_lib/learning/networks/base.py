@@ -75,14 +75,15 @@ def temporal_bumps(t: Tensor, T: int, count: int) -> Tensor:
 
     .. math:: g_j(t) = \frac{\exp(-(t - \tau_j)^2 / 2w^2)}{\sum_k \exp(-(t - \tau_k)^2 / 2w^2)}
 
-    with centres :math:`\tau_j` evenly over 0 … T and their spacing as width w.
+    with centres :math:`\tau_j` evenly over 0 … T and their spacing as width w.  (In the authors'
+    program the width is half of that.)
 
     Args:
         t: times in floating point, ``(B,)``.
         T: number of steps.
         count: number of bumps, at least 2.
 
-    Source: paper eq. 63.
+    Source: :eq:`temporal-bumps`, paper eq. 63.
 
     >>> temporal_bumps(torch.tensor([0.0, 10.0]), 20, 3).sum(1)
     tensor([1., 1.])

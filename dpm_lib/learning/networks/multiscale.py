@@ -51,7 +51,8 @@ class MultiScaleNetwork(ReverseNetwork):
         ValueError: a number is not positive, a side is no such multiple, or the generator is on
             another device.
 
-    Source: paper appendix D.2.1 and eqs. 62 and 63; sizes are given in its code alone.
+    Source: :eq:`temporal-readout`, :eq:`temporal-bumps`, paper appendix D.2.1 and eqs. 62 and 63;
+    sizes are given in its code alone.
     """
 
     g: Tensor

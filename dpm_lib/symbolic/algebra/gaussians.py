@@ -162,6 +162,18 @@ class Gaussian:
         inside = self.constant + _alone(self.weight, self.domain).log()
         return Gaussian.plain(self.domain, self.exponent + Polynomial({(): inside}))
 
+    def exp(self) -> "Gaussian":
+        """The exponential of a polynomial of second degree, in numbers as far as there are any."""
+        domain, inside = self.domain, self.polynomial()
+        if any(len(names) > 2 for names in inside.terms):
+            raise Outside("an exponential of more than squares of the states")
+        quadratic = Polynomial({names: c for names, c in inside.terms.items() if names})
+        number: Any = inside.terms.get((), domain.constant(0))
+        try:
+            return Gaussian(domain, quadratic, domain.constant(0), Polynomial({(): number.exp()}))
+        except Outside:
+            return Gaussian(domain, quadratic, number, Polynomial({(): domain.constant(1)}))
+
     def integrate(self, name: str) -> "Gaussian":
         """Integrate over the whole line, by completing the square."""
         domain, parts = self.domain, self.exponent.by_power(name)

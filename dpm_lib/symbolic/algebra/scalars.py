@@ -121,7 +121,9 @@ class LogSum:
         if self.rational == 0 and exponent < 0:
             raise Outside("a division by zero")
         if exponent.denominator == 1:
-            return LogSum(self.domain, self.rational ** int(exponent))
+            # a power with a minus need not be in lowest terms, a quotient is
+            base = self.rational if exponent >= 0 else 1 / self.rational
+            return LogSum(self.domain, base ** abs(int(exponent)))
         root = _root(self.rational) if exponent.denominator == 2 else None
         if root is None:
             raise Outside(f"the power {exponent} is no rational function")
@@ -146,6 +148,17 @@ class LogSum:
                     sign * power
                 )
         return LogSum(self.domain, self.domain.field.zero, logs)
+
+    def exp(self) -> "LogSum":
+        """The exponential, where it is a rational function: of whole multiples of logarithms."""
+        total = self.domain.field.one
+        powers = {atom: r.as_expr() for atom, r in self.logs.items()}
+        if self.rational != 0 or not all(power.is_Integer for power in powers.values()):
+            raise Outside("an exponential that is no rational function")
+        for atom, power in powers.items():
+            total *= self.domain.field(atom) ** int(power)
+        signed = LogSum(self.domain, total)  # an atom may be negative, its logarithm is of its size
+        return signed if signed.is_positive() else signed * self.domain.constant(-1)
 
     def is_zero(self) -> bool:
         """Whether it is the constant 0."""
@@ -212,6 +225,13 @@ class Number:
         if self.value <= 0:
             raise Outside("the logarithm of what is not positive")
         return Number(math.log(self.value))
+
+    def exp(self) -> "Number":
+        """The exponential."""
+        try:
+            return Number(math.exp(self.value))
+        except OverflowError:
+            raise Outside("a number that is not finite") from None
 
     def is_zero(self) -> bool:
         """Whether it is 0 up to rounding."""

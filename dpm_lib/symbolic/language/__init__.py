@@ -10,12 +10,15 @@ p(x0..T)
 'q(x^{(t-1)}\\mid x^{(t)},x^{(0)})'
 """
 
-from dpm_lib.symbolic.entry import Product, Rational, Sum, log, sqrt
+from dpm_lib.symbolic.entry import Product, Rational, Sum, exp, log, sqrt
 from dpm_lib.symbolic.language.averages import (
     KL,
+    Dot,
     Entropy,
     Expect,
+    Factor,
     Int,
+    Logistic,
     Square,
     free_states,
     h,
@@ -56,8 +59,9 @@ from dpm_lib.symbolic.language.states import (
 )  # fmt: skip
 
 __all__ = [
-    "KL", "RATES", "Bern", "Density", "Entropy", "Expect", "Int", "Kernel", "Normal", "Product",
-    "Rate", "Rational", "Span", "Square", "State", "Sum", "T", "Variable", "alpha", "alpha_bar",
-    "beta", "beta_bar", "d", "e", "free_states", "h", "log", "m_2", "mu_0", "n", "p", "pi",
-    "pi_number", "q", "repeated", "rho", "s", "sqrt", "t", "targets", "v", "x",
+    "KL", "RATES", "Bern", "Density", "Dot", "Entropy", "Expect", "Factor", "Int", "Kernel",
+    "Logistic", "Normal", "Product", "Rate", "Rational", "Span", "Square", "State", "Sum", "T",
+    "Variable", "alpha", "alpha_bar", "beta", "beta_bar", "d", "e", "exp", "free_states", "h",
+    "log", "m_2", "mu_0", "n", "p", "pi", "pi_number", "q", "repeated", "rho", "s", "sqrt", "t",
+    "targets", "v", "x",
 ]  # fmt: skip

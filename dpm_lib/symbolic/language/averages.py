@@ -10,7 +10,10 @@ from dpm_lib.symbolic.entry import log, strict
 from dpm_lib.symbolic.language.laws import Density, bar, targets
 from dpm_lib.symbolic.language.states import Node, Span, Variable
 
-__all__ = ["KL", "Entropy", "Expect", "Int", "Square", "free_states", "h", "repeated"]
+__all__ = [
+    "KL", "Dot", "Entropy", "Expect", "Factor", "Int", "Logistic", "Square", "free_states", "h",
+    "repeated",
+]  # fmt: skip
 
 
 class Int(Node):
@@ -98,10 +101,48 @@ class Entropy(Node):
 
 
 class Square(Node):
-    """The squared length of a state."""
+    """The squared length of a state, or of a sum of multiples of states."""
 
     def _latex(self, printer: Any) -> str:
         return f"\\Vert {printer.doprint(self.args[0])}\\Vert^2"
+
+
+class Dot(Node):
+    """The inner product of two vectors: states, or sums of multiples of states."""
+
+    is_positive = None
+    is_real = True
+
+    def _latex(self, printer: Any) -> str:
+        first, second = (
+            f"\\left({text}\\right)" if isinstance(vector, sp.Add | sp.Mul) else text
+            for vector, text in zip(self.args, map(printer.doprint, self.args), strict=True)
+        )
+        return f"{first}\\cdot {second}"
+
+
+class Factor(Node):
+    """The positive function r of a state that a law is multiplied by."""
+
+    def __new__(cls, state: Any) -> "Factor":
+        """Take the function at a state."""
+        if not isinstance(state, Variable):
+            raise TypeError(f"a factor is one of a state, got {state}")
+        return Expr.__new__(cls, state)
+
+    def _latex(self, printer: Any) -> str:
+        return f"r({printer.doprint(self.args[0])})"
+
+
+class Logistic(Node):
+    """The logistic function, which makes a probability of log-odds."""
+
+    def definition(self) -> Expr:
+        """The fraction that it abbreviates."""
+        return 1 / (1 + sp.exp(-self.args[0]))
+
+    def _latex(self, printer: Any) -> str:
+        return f"\\sigma\\left({printer.doprint(self.args[0])}\\right)"
 
 
 class h(Node):

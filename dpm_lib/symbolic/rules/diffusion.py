@@ -14,6 +14,7 @@ from dpm_lib.symbolic import language as lang
 from dpm_lib.symbolic.language import (
     Bern,
     Density,
+    Dot,
     Entropy,
     Expect,
     Int,
@@ -35,7 +36,7 @@ from dpm_lib.symbolic.rules.steps import Steps, free
 __all__ = [
     "base_rate", "binary_entropy", "binomial_kernel", "bit_mean", "both_values", "by_logarithms",
     "coordinates", "detailed_balance", "edge", "gaussian_data", "gaussian_integral",
-    "gaussian_kernel", "gaussian_mean", "log_bit", "log_gaussian", "one_dimension",
+    "gaussian_kernel", "gaussian_mean", "log_bit", "log_gaussian", "logistic", "one_dimension",
     "other_argument", "rates", "read_step", "second_moment", "step", "unit_moment",
 ]
 # fmt: on
@@ -279,6 +280,12 @@ both_values = rule(
 )(_for_all_values)  # fmt: skip
 
 
+@rule("the logistic function", layer=UNFOLD)
+def logistic(e: Expr, steps: Steps) -> Expr | None:
+    """The logistic function of u is 1 / (1 + exp(-u))."""
+    return e.definition() if isinstance(e, lang.Logistic) else None
+
+
 # every dimension, and comparing logarithms -------------------------------------------------------
 
 
@@ -289,8 +296,8 @@ def by_logarithms(left: Expr, right: Expr) -> tuple[Expr, Expr] | None:
 
 
 def _one_coordinate(e: Expr, steps: Steps) -> Expr | None:
-    if isinstance(e, Square):
-        return e.args[0] ** 2
+    if isinstance(e, Square | Dot):
+        return e.args[0] * e.args[-1]
     return sp.S.One if e == d else None
 
 
@@ -298,8 +305,9 @@ def _coordinates(left: Expr, right: Expr) -> tuple[Expr, Expr] | None:
     """Both sides are products of one factor, or sums of one term, for each coordinate.
 
     Then it is enough to compare one coordinate, where d is 1.  Kernels, Gaussians, bits, the prior,
-    and forward densities given an earlier state are such products; their logarithms, divergences
-    and entropies, squares, d, and averages of these are such sums.
+    forward densities given an earlier state, and exponentials of such sums are such products; their
+    logarithms, divergences and entropies, squares, inner products, d, and averages of these are
+    such sums.
     """
     shapes = {_shape(left), _shape(right)} - {"none"}
     return (left, right) if len(shapes) == 1 and None not in shapes else None
@@ -314,7 +322,7 @@ coordinates = rule(
 
 @rule("one dimension", "one bit", layer=UNFOLD, d=[1])
 def one_dimension(e: Expr, steps: Steps) -> Expr | None:
-    """With one coordinate d is 1, and the square of a state is its square as a number."""
+    """With one coordinate d is 1, and squares and inner products are products of numbers."""
     return _one_coordinate(e, steps)
 
 
@@ -324,7 +332,9 @@ def _shape(e: Expr) -> str | None:
         return "none"
     if len(terms) == 1:
         ((powers, c),) = terms.items()
-        if c == 1 and all(k.is_Integer and _is_factor(a) for a, k in powers):
+        if c == 1 and all(
+            (k.is_Integer or isinstance(a, sp.exp)) and _is_factor(a) for a, k in powers
+        ):
             return "factors"
     return "terms" if all(_is_sum(powers) for powers in terms) else None
 
@@ -337,12 +347,20 @@ def _is_sum(powers: Any) -> bool:
 
 
 def _is_number(a: Expr) -> bool:
-    return not free(a) and not a.has(d, Square, Entropy, Expect, Int, lang.KL)
+    return not free(a) and not a.has(*_NO_NUMBERS)
+
+
+_NO_NUMBERS = (d, Square, Dot, Entropy, Expect, Int, lang.KL)
+
+
+def _by_coordinate(a: Expr) -> bool:
+    """Whether a law or a vector reads other states coordinate by coordinate alone."""
+    return not any(part.has(*_NO_NUMBERS) for part in a.args)
 
 
 def _is_factor(a: Expr) -> bool:
     if isinstance(a, Kernel | Normal | Bern):
-        return True
+        return _by_coordinate(a)
     if isinstance(a, Density):
         if a.law == "pi" or a == lang.p(x[lang.T]):
             return True
@@ -350,6 +368,8 @@ def _is_factor(a: Expr) -> bool:
         return a.law == "q" and early is not None and early[0] in a.given
     if isinstance(a, Int):
         return _shape(a.args[0]) == "factors"
+    if isinstance(a, sp.exp):
+        return _shape(a.args[0]) == "terms"
     power = a.exp if isinstance(a, sp.Pow) else sp.S.Zero
     return bool(power.has(d) and (power / d).is_Rational and _is_number(a.base))
 
@@ -360,7 +380,9 @@ def _is_forward(law: Any) -> bool:
 
 
 def _is_term(a: Expr) -> bool:
-    if a == d or isinstance(a, Square):
+    if isinstance(a, Square | Dot):
+        return _by_coordinate(a)
+    if a == d:
         return True
     if isinstance(a, sp.log):
         return _shape(a.args[0]) == "factors"

@@ -3,10 +3,11 @@ r"""The ring: whether an expression is 0, decided exactly.
 An expression is read as a sum of monomials, rational numbers times powers of *atoms*.  An atom is
 whatever the ring does not look into: a symbol, a rate, a density, a logarithm, an expectation.
 Different atoms count as independent numbers, so what vanishes here vanishes whatever the atoms are.
-Fractional powers are taken apart for positive atoms only.  Denominators are supposed not to be 0.
+The exponential of a sum is read as a product.  Fractional powers are taken apart for positive atoms
+only.  Denominators are supposed not to be 0.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -34,6 +35,8 @@ def polynomial(expr: Expr) -> Monomials:
             product = _product(product, polynomial(factor))
         return product
     base, power = expr.as_base_exp()
+    if expr is not base and base is sp.E:
+        return {frozenset(_exponentials(power)): sp.S.One}
     if expr is not base and power.is_Rational:
         found = _power(base, power)
         if found is not None:
@@ -98,6 +101,12 @@ def _multiplied_out(monomials: Monomials, total: Expr) -> Monomials:
 def held(expr: Expr) -> bool:
     """Whether a product holds a factor and its inverse, which nobody has cancelled yet."""
     return any(1 / factor in expr.args for factor in expr.args if not factor.is_number)
+
+
+def _exponentials(exponent: Expr) -> Iterator[tuple[Expr, Any]]:
+    """The exponentials whose product is that of an exponent, each with its power."""
+    for powers, c in polynomial(exponent).items():
+        yield sp.exp(expression({powers: sp.S.One})), c
 
 
 def _power(base: Expr, power: Any) -> Monomials | None:

@@ -14,6 +14,9 @@ from dpm_lib.symbolic.algebra import AtPoint, Outside
 
 __all__ = ["Env", "World"]
 
+BESIDE = ("y", "y'", "z", "g", r"f_{\mu}")
+"""Names of the vectors beside the chain."""
+
 Env = dict[Any, Any]
 """States to their values, and "coordinate" where a formula is read coordinate by coordinate."""
 
@@ -102,11 +105,13 @@ class World:
             return self.value(expr.base, env) ** Fraction(int(expr.exp.p), int(expr.exp.q))
         if isinstance(expr, sp.log):
             return self.logarithm(expr.args[0], env)
+        if isinstance(expr, sp.exp):
+            return self.value(expr.args[0], env).exp()
         if isinstance(expr, lang.Density):
             return self.density(expr, *self.checked(expr), env)
         if isinstance(expr, lang.Int):
             return self.integral(expr.args[0], self.bound(expr), env)
-        if isinstance(expr, lang.Expect | lang.KL | lang.Entropy | lang.h):
+        if isinstance(expr, lang.Expect | lang.KL | lang.Entropy | lang.h | lang.Logistic):
             return self.value(expr.definition(), env)
         if isinstance(expr, lang.Rate):
             return self.rate(expr)
@@ -166,8 +171,8 @@ class World:
         if isinstance(state, lang.State):
             if not (state.index.is_Integer and 0 <= state.index <= self.T):
                 raise Outside(f"{state} is no state of a chain of {self.T} steps")
-        elif isinstance(state, lang.Span) or state.args[0].name not in ("y", "y'"):
-            raise Outside(f"{state} is unknown; states beside the chain are y and y'")
+        elif isinstance(state, lang.Span) or state.args[0].name not in BESIDE:
+            raise Outside(f"{state} is unknown; vectors beside the chain are {', '.join(BESIDE)}")
 
     def rate(self, expr: lang.Rate) -> Any:
         """The value of beta, alpha, their cumulative versions, or the variance v at a step."""

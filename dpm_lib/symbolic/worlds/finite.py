@@ -20,19 +20,25 @@ INSIDE = (0.05, 0.95)
 
 
 class FiniteChain(World):
-    """A chain of T steps over a few states with free transition probabilities."""
+    """A chain of T steps over a few states with free transition probabilities.
 
-    def __init__(self, T: int = 3, states: int = 2, *, domain: Any = Exact):
+    With ``factor`` there is a function r with any positive value at each state.
+    """
+
+    factors: Sequence[Any] = ()
+
+    def __init__(self, T: int = 3, states: int = 2, factor: bool = False, *, domain: Any = Exact):
         self.checked_sizes(T=T, states=states)
         free = states - 1
         names = [f"q0_{i}" for i in range(free)] + [f"r_{i}" for i in range(free)]
         names += [f"{c}{t}_{i}{j}" for c in "qp" for t in range(1, T + 1)
                   for i in range(states) for j in range(free)]  # fmt: skip
         low, high = INSIDE
-        super().__init__(
-            {"T": T, "states": states}, dict.fromkeys(names, (low / free, high / free)), domain
-        )
+        ranges = dict.fromkeys(names, (low / free, high / free))
+        ranges |= _factor_ranges(states if factor else 0)
+        super().__init__({"T": T, "states": states, "factor": factor}, ranges, domain)
         self.values = list(range(states))
+        self.factors = [self.domain.free(f"f{i}") for i in self.values] if factor else ()
         self.law, self.prior = self._row("q0_", free), self._row("r_", free)
         self.forward, self.reverse = (
             {t: [self._row(f"{c}{t}_{i}", free) for i in self.values] for t in range(1, T + 1)}
@@ -87,10 +93,20 @@ class FiniteChain(World):
         """A sum over the values of the states."""
         return reduce(add, (self.value(body, env | extra) for extra in self.assignments(states)))
 
+    def leaf(self, expr: Expr, env: Env) -> Any:
+        """The function r at a state."""
+        if isinstance(expr, lang.Factor) and self.factors:
+            return self.factors[env[expr.args[0]]]
+        return super().leaf(expr, env)
+
     def assignments(self, states: list[Any]) -> Iterator[Env]:
         """Every way to give values to free states."""
         for values in product(self.values, repeat=len(states)):
             yield dict(zip(states, values, strict=True))
+
+
+def _factor_ranges(states: int) -> dict[str, tuple[float, float]]:
+    return {f"f{i}": (0.2, 2.0) for i in range(states)}
 
 
 class BinomialChain(FiniteChain):
@@ -98,7 +114,8 @@ class BinomialChain(FiniteChain):
 
     The data law and the reverse steps are free; with ``edge`` the last reverse step is the kernel,
     with ``unit`` the mean activity of the data is the base rate, as much as Gaussian data of second
-    moment 1.  Symbols in ``free`` take any value in (0, 1).
+    moment 1.  Symbols in ``free`` take any value in (0, 1), those in ``exponents`` that of the
+    logarithm of any positive number.
     """
 
     conditions = {"edge": "fixed edge step", "unit": "mean activity the base rate"}  # noqa: RUF012
@@ -110,6 +127,7 @@ class BinomialChain(FiniteChain):
         edge: bool = False,
         unit: bool = False,
         free: Sequence[Symbol] = (),
+        exponents: Sequence[Symbol] = (),
         *,
         domain: Any = Exact,
     ):
@@ -124,7 +142,9 @@ class BinomialChain(FiniteChain):
         ranges |= {f"{row}{j}": part for row in rows for j in range(loose)}
         if unit:  # all but the first and the last pattern are free, and rare
             ranges |= {f"q0_{j}": (0.05 / loose, 0.6 / loose) for j in range(1, loose)}
+        ranges |= {f"exp {u}": (0.2, 2.0) for u in exponents}
         settings = {"T": T, "dimension": dimension, "edge": edge, "unit": unit, "free": free}
+        settings |= {"exponents": exponents}
         World.__init__(self, settings, ranges, domain)
         self.values = list(range(size))
         self._rho = self.domain.free("rho")
@@ -141,6 +161,7 @@ class BinomialChain(FiniteChain):
         }
         self._start()
         self.symbols = {u: self.domain.free(f"free {u}") for u in free} | {lang.rho: self._rho}
+        self.symbols |= {u: self.domain.free(f"exp {u}").log() for u in exponents}
         self.symbols[lang.d] = self.constant(Fraction(dimension))
         self.claim |= {"d": dimension, "kernels": "binomial"}
         self.name = f"binomial chain, d={dimension}, T={T}, symbolic rates and base rate"

@@ -23,7 +23,9 @@ class GaussianChain(World):
 
     The data are N(mu_0, v_0) in every coordinate, with second moment 1 if ``unit``.  The reverse
     step t is N(k_t x + c_t, s_t); with ``edge`` the last one is the kernel itself.  Symbols in
-    ``free`` take any value (any positive value, if they are positive).
+    ``free`` take any value (any positive value, if they are positive), those in ``exponents`` that
+    of the logarithm of any positive number, so that their exponentials are numbers here.  With
+    ``factor`` there is a function r, the exponential of any quadratic form of one curvature.
     """
 
     conditions = {"edge": "fixed edge step", "unit": "second moment 1"}  # noqa: RUF012
@@ -35,6 +37,8 @@ class GaussianChain(World):
         edge: bool = False,
         unit: bool = False,
         free: Sequence[Symbol] = (),
+        exponents: Sequence[Symbol] = (),
+        factor: bool = False,
         *,
         domain: Any = Exact,
     ):
@@ -46,15 +50,19 @@ class GaussianChain(World):
         ranges |= {f"a{t}": (0.1, 0.95) for t in range(1, T + 1)}
         for t in range(2 if edge else 1, T + 1):
             ranges |= {f"k{t}": anything, f"c{t}": anything, f"s{t}": positive}
+        ranges |= {f"exp {u}": positive for u in exponents}
+        ranges |= {"bend": positive, "slope": anything} if factor else {}
         settings = {"T": T, "dimension": dimension, "edge": edge, "unit": unit, "free": free}
+        settings |= {"exponents": exponents, "factor": factor}
         super().__init__(settings, ranges, domain)
-        self.dimension, self.edge = dimension, edge
+        self.dimension, self.edge, self.factor = dimension, edge, factor
         self._number = self.domain.free
         self._zero, self._one, self._minus = (self.domain.constant(k) for k in (0, 1, -1))
         self._mean = self._number("mu_0")
         square = self._mean * self._mean
         self._variance = self._one + self._minus * square if unit else self._number("v_0")
         self.symbols = {u: self._plain(self._number(f"free {u}")) for u in free}
+        self.symbols |= {u: self._plain(self._number(f"exp {u}").log()) for u in exponents}
         self.symbols[lang.mu_0] = self._plain(self._mean)
         self.symbols[lang.d] = self.constant(Fraction(dimension))
         self.symbols[lang.m_2] = self._plain(self._variance + square)
@@ -91,6 +99,18 @@ class GaussianChain(World):
         self.known(state)
         stem = f"x{state.index}" if isinstance(state, lang.State) else state.args[0].name
         return [f"{stem}_{i}" for i in range(self.dimension)]
+
+    def _vector(self, expr: Expr, env: Env) -> list[Polynomial]:
+        """The coordinates of a vector."""
+        return [
+            self.value(expr, env | {"coordinate": i}).polynomial() for i in range(self.dimension)
+        ]
+
+    def _log_factor(self, state: Any) -> Polynomial:
+        """log r of a state, up to a constant."""
+        bend, slope = self._minus * self._number("bend"), self._number("slope")
+        names = self._names(state)
+        return Polynomial({(n, n): bend for n in names} | {(n,): slope for n in names})
 
     def _linear(self, names: list[str], slope: Any, shift: Any) -> list[Polynomial]:
         return [Polynomial({(name,): slope, (): shift}) for name in names]
@@ -159,17 +179,14 @@ class GaussianChain(World):
             return Gaussian.normal(self.domain, self._names(to), mean, noise)
         if isinstance(expr, lang.Normal):
             state, mean, variance = expr.args
-            means = [
-                self.value(mean, env | {"coordinate": i}).polynomial()
-                for i in range(self.dimension)
-            ]
+            means = self._vector(mean, env)
             noise = self.value(variance, env).scalar()
             return Gaussian.normal(self.domain, self._names(state), means, noise)
-        if isinstance(expr, lang.Square):
-            squares: dict[tuple[str, ...], Any] = {
-                (name, name): self._one for name in self._names(expr.args[0])
-            }
-            return Gaussian.plain(self.domain, Polynomial(squares))
+        if isinstance(expr, lang.Square | lang.Dot):
+            pairs = zip(*(self._vector(expr.args[k], env) for k in (0, -1)), strict=True)
+            return Gaussian.plain(self.domain, reduce(add, (u * w for u, w in pairs)))
+        if isinstance(expr, lang.Factor) and self.factor:
+            return Gaussian.plain(self.domain, self._log_factor(expr.args[0])).exp()
         if isinstance(expr, lang.Variable):
             names = self._names(expr)
             if "coordinate" not in env and len(names) > 1:
