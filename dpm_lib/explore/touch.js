@@ -1,7 +1,8 @@
 // Figures of dpm_lib.explore.Touch.  A script of its own gives each figure three functions:
 //   numbers(data, values)  what the library computed too, as an array;
 //   curves(data, values)   {curve: [xs, ys]} for all panels;
-//   reading(data, values)  what the numbers say, a sentence.
+//   reading(data, values)  what the numbers say, a sentence;
+// and, if it does more, setup({ root, svgs, data, draw, at }), with at(n, event) a place in panel n.
 globalThis.dpmTouch ??= (() => {
   const LEFT = 34, RIGHT = 332, TOP = 12, BOTTOM = 196;
 
@@ -21,6 +22,7 @@ globalThis.dpmTouch ??= (() => {
       const at = xs.map((x, n) => [across(panel, x), clamp(up(panel, ys[n]), TOP - 6, BOTTOM + 6)]);
       if (kind.contains("dots")) return at.map(([a, b], n) => (ys[n] ? `M${a.toFixed(2)} ${b.toFixed(2)}h0` : "")).join("");
       if (kind.contains("bars")) return at.map(([a, b]) => `M${a.toFixed(2)} ${foot.toFixed(2)}V${b.toFixed(2)}`).join("");
+      if (!at.length) return "";
       return `M${at.map(([a, b]) => `${a.toFixed(2)} ${b.toFixed(2)}`).join("L")}`;
     }
 
@@ -86,6 +88,15 @@ globalThis.dpmTouch ??= (() => {
       const handles = [...svg.querySelectorAll("[data-handle]")].map((h) => h.dataset.handle);
       if (handles.length) drag(svg, stored.panels[n], handles);
     });
+    const at = (n, event) => {
+      const box = svgs[n].getBoundingClientRect(), { x, y } = stored.panels[n];
+      const a = (event.clientX - box.left) * (340 / box.width), b = (event.clientY - box.top) * (230 / box.height);
+      return [
+        x[0] + ((a - LEFT) / (RIGHT - LEFT)) * (x[1] - x[0]),
+        y[0] + ((b - BOTTOM) / (TOP - BOTTOM)) * (y[1] - y[0]),
+      ];
+    };
+    figure.setup?.({ root, svgs, data: stored.data, draw, at });
     const apart = stored.inputs.flatMap((input, n) => figure.numbers(stored.data, input)
       .map((value, k) => Math.abs(value - stored.outputs[n][k])));
     const worst = apart.some(Number.isNaN) ? NaN : Math.max(...apart);

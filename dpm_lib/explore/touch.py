@@ -199,7 +199,7 @@ def _path(panel: Panel, curve: Curve) -> str:
     if "bars" in curve.kind:
         (_, foot) = panel.place(0, max(0.0, panel.y[0]))
         return "".join(f"M{x:.2f} {foot:.2f}V{y:.2f}" for x, y in points)
-    return "M" + "L".join(f"{x:.2f} {y:.2f}" for x, y in points)
+    return "M" + "L".join(f"{x:.2f} {y:.2f}" for x, y in points) if points else ""
 
 
 def one(*values: float) -> Tensor:

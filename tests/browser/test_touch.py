@@ -15,9 +15,13 @@ FIGURES = [
 DRAWN = "figure => [...figure.querySelectorAll('[data-curve]')].map(path => path.getAttribute('d'))"
 
 
+SCRIPTS = {"draw_and_train": "studio"}
+
+
 @pytest.fixture(params=FIGURES, ids="-".join)
 def figure(request, context):
     page, name = request.param
+    name = SCRIPTS.get(name, name)
     tab = context.new_page()
     tab.set_viewport_size({"width": measure.WIDE, "height": 900})
     tab.goto(measure.address(page))
@@ -73,9 +77,36 @@ def test_it_follows_keys_and_pointer(figure):
     assert figure.locator(".dpm-reading").inner_text()
 
 
+def test_a_reader_draws_and_trains(context):
+    """Points where the pointer goes; then K grows, and the model draws near them."""
+    tab = context.new_page()
+    tab.set_viewport_size({"width": measure.WIDE, "height": 900})
+    tab.goto(measure.address("touch"))
+    tab.evaluate(measure.READY)
+    figure = tab.locator("#touch-studio")
+    figure.get_by_role("button", name="Clear").click()
+    panel = figure.locator("svg").first
+    panel.scroll_into_view_if_needed()
+    box = panel.bounding_box()
+    tab.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.4 * box["height"])
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 0.5 * box["height"], steps=40)
+    tab.mouse.up()
+    assert figure.evaluate(DRAWN)[0].count("M") > 20
+    figure.get_by_role("button", name="Train").click()
+    figure.get_by_text(re.compile(r"^[3-9]\d\d updates")).wait_for()
+    figure.get_by_role("button", name="Stop").click()
+    curve = numbers(figure.evaluate(DRAWN)[3])
+    first, last = curve[1], curve[-1]
+    tab.close()
+    assert last < first  # the picture's axis points down
+
+
 def test_an_address_keeps_its_state(figure):
     """What a reader set stands in the address, and the address sets it again."""
     slider = figure.locator("input[type=range]").first
+    if not slider.count():
+        pytest.skip("it has no slider")
     slider.focus()
     slider.press("Home")
     tab, name = figure.page, figure.get_attribute("data-figure")
