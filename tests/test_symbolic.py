@@ -19,6 +19,7 @@ from dpm_lib.symbolic import (
     Derivation,
     Entropy,
     Expect,
+    Factor,
     FiniteChain,
     GaussianChain,
     Induction,
@@ -37,6 +38,7 @@ from dpm_lib.symbolic import (
     m_2,
     p,
     q,
+    rho,
     sqrt,
     t,
     x,
@@ -263,6 +265,16 @@ def test_a_twin_has_the_values_of_its_world_at_a_point(world):
 
 
 # --- derivations ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", [rho, x[0:T], q(x[0])])
+def test_a_factor_is_one_of_a_single_state(what):
+    """Neither of a number nor of a trajectory; and a world must know it."""
+    with pytest.raises(TypeError, match="of a state, got"):
+        Factor(what)
+    for world in (FiniteChain(1), BinomialChain(1), GaussianChain(1)):
+        with pytest.raises(ValueError, match="has no value"):
+            world.value(Factor(x[0]), {x[0]: 0})
 
 
 def test_a_wrong_sign_is_refused_in_the_gaussian_world():

@@ -126,7 +126,7 @@ class Factor(Node):
 
     def __new__(cls, state: Any) -> "Factor":
         """Take the function at a state."""
-        if not isinstance(state, Variable):
+        if not isinstance(state, Variable) or isinstance(state, Span):
             raise TypeError(f"a factor is one of a state, got {state}")
         return Expr.__new__(cls, state)
 
