@@ -211,8 +211,8 @@ def called(name: str, function: Any, *arguments: str) -> None:
         TypeError: it is not callable, or with others.
     """
     how = f"{name}({', '.join(arguments)})"
-    without = getattr(type(function), "forward", None) is nn.Module.forward
-    if without or not callable(function):
+    forward = getattr(function, "forward", None)
+    if not callable(function) or getattr(forward, "__func__", None) is nn.Module.forward:
         raise TypeError(f"{name} must be callable as {how}, got {name_of(function)}")
     inner = function.forward if isinstance(function, nn.Module) else function
     try:

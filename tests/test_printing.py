@@ -4,6 +4,7 @@ import ast
 import contextlib
 import functools
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import jupytext
@@ -123,7 +124,7 @@ def lines_of(page):
     def derivation(start, *steps, **_):
         found.append([start, *(step.expression for step in steps)])
         found[-1] += [step.gap for step in steps if step.gap is not None]
-        return SimpleNamespace(result=lambda *words: by.algebra)
+        return SimpleNamespace(result=lambda *words: replace(by.algebra, name=words[0]))
 
     noted = {"Derivation": derivation, "Induction": lambda *sides: found.append([*sides[:2]])}
     for cell in jupytext.read(house.BOOK / f"{page}.md", fmt="md:myst").cells:

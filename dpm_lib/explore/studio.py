@@ -56,12 +56,14 @@ def draw_and_train() -> Touch:
     x0, noise = drawn[0][:6], torch.randn(6, 2, generator=g, dtype=torch.float64)
     t = torch.tensor([2, 5, 11, 18, 25, T])
     nothing = torch.zeros(0, dtype=torch.float64)
-    plane = {"x": (-3.2, 3.2), "y": (-2.0, 2.0), "ticks": ((-2, 0, 2), (-1, 0, 1))}
+
+    def plane(label: str, curve: Curve) -> Panel:
+        """One of the two planes."""
+        return Panel((-3.2, 3.2), (-2.0, 2.0), label, ((-2, 0, 2), (-1, 0, 1)), [curve])
+
     panels = [
-        Panel(xlabel="draw here: the data", curves=[Curve("data", "", "blue dots", *drawn[0].T)],
-              **plane),
-        Panel(xlabel="what the model draws",
-              curves=[Curve("samples", "", "red dots", nothing, nothing)], **plane),
+        plane("draw here: the data", Curve("data", "", "blue dots", *drawn[0].T)),
+        plane("what the model draws", Curve("samples", "", "red dots", nothing, nothing)),
         Panel((0, 4000), (-4.5, 1), "updates", ((0, 1500, 3000), (-4, -2, 0)), [
             Curve("best", "optimum", "grey dashed", nothing, nothing),
             Curve("K", "K, bits", "red", nothing, nothing),
