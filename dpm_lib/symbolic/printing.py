@@ -18,7 +18,7 @@ from sympy.printing.latex import LatexPrinter
 
 __all__ = ["aligned", "latex"]
 
-_LAWS = ("Density", "Kernel", "Normal", "Bern")
+_LAWS = ("Tilted", "Density", "Kernel", "Normal", "Bern", "Factor")
 _ORDER = (
     *_LAWS, "State", "Variable", "Square", "Product", "log", "h", "KL", "Entropy", "Expect", "Int",
 )  # fmt: skip

@@ -22,10 +22,13 @@ from dpm_lib.symbolic.language import (
     Kernel,
     Normal,
     Product,
+    Factor,
     Square,
     Sum,
     T,
+    Tilted,
     Variable,
+    Z,
     alpha,
     alpha_bar,
     beta,
@@ -53,6 +56,7 @@ from dpm_lib.symbolic.reasons import (
 )
 from dpm_lib.symbolic.rules import diffusion as k
 from dpm_lib.symbolic.rules import probability as r
+from dpm_lib.symbolic.rules import tilting as tilt
 from dpm_lib.symbolic.rules.kernel import Rule, Unproved, algebra, normal, proof, proves
 from dpm_lib.symbolic.worlds import BinomialChain, FiniteChain, GaussianChain, World
 
@@ -302,6 +306,16 @@ _in_worlds(k.base_rate, Expect(q(x[0]), x[0]), worlds=[BinomialChain(T=1, unit=T
 _in_worlds(k.binary_entropy, h(rate), worlds=BIT)
 _in_worlds(k.both_values, Int(Bern(y, rate) * log(Bern(y, other)), y),
            Expect(Bern(y, rate), log(Bern(y, other))), worlds=BIT)  # fmt: skip
+
+# tilted laws -------------------------------------------------------------------------------------
+
+TILTED = [FiniteChain(T=2, factor="any"), FiniteChain(T=3, factor="any"),
+          GaussianChain(T=2, factor="any")]  # fmt: skip
+AHEAD = [FiniteChain(T=2, factor="ahead"), FiniteChain(T=3, factor="ahead"),
+         GaussianChain(T=2, factor="ahead")]  # fmt: skip
+_in_worlds(tilt.tilted, Tilted(x[t]), worlds=TILTED, first=0)
+_in_worlds(tilt.mass, Z[t], worlds=TILTED, first=0)
+_in_worlds(tilt.ahead, Factor(x[t]), worlds=AHEAD)
 
 # every dimension ---------------------------------------------------------------------------------
 

@@ -35,10 +35,12 @@ class GaussianChain(World):
         edge: bool = False,
         unit: bool = False,
         free: Sequence[Symbol] = (),
+        factor: str = "",
         *,
         domain: Any = Exact,
     ):
         self.checked_sizes(T=T, dimension=dimension)
+        self.checked_factor(factor)
         positive, anything = (0.2, 2.0), (-2.0, 2.0)
         ranges = {"pi": (PI, PI), "mu_0": (-0.9, 0.9) if unit else anything}
         ranges |= {} if unit else {"v_0": positive}
@@ -46,7 +48,12 @@ class GaussianChain(World):
         ranges |= {f"a{t}": (0.1, 0.95) for t in range(1, T + 1)}
         for t in range(2 if edge else 1, T + 1):
             ranges |= {f"k{t}": anything, f"c{t}": anything, f"s{t}": positive}
+        for t in ("", *range(T + 1)) if factor else ():
+            ranges |= {f"g{t}": anything, f"w{t}": positive}
+        for t in range(1, T + 1) if factor else ():
+            ranges |= {f"l{t}": anything, f"o{t}": anything, f"z{t}": positive}
         settings = {"T": T, "dimension": dimension, "edge": edge, "unit": unit, "free": free}
+        settings |= {"factor": factor} if factor else {}
         super().__init__(settings, ranges, domain)
         self.dimension, self.edge = dimension, edge
         self._number = self.domain.free
@@ -178,6 +185,19 @@ class GaussianChain(World):
                 self.domain, Polynomial({(names[env.get("coordinate", 0)],): self._one})
             )
         return super().leaf(expr, env)
+
+    def free_factor(self, state: Any, env: Env) -> Gaussian:
+        """A Gaussian in the state, with a free place and width at each step."""
+        step = state.index if isinstance(state, lang.State) else ""
+        names = self._names(state)
+        place = [Polynomial({(): self._number(f"g{step}")})] * len(names)
+        return Gaussian.normal(self.domain, names, place, self._number(f"w{step}"))
+
+    def free_step(self, to: Any, start: Any, env: Env) -> Gaussian:
+        """A linear Gaussian step back, free at each step."""
+        slope, shift, spread = (self._number(f"{name}{start.index}") for name in "loz")
+        mean = self._linear(self._names(start), slope, shift)
+        return Gaussian.normal(self.domain, self._names(to), mean, spread)
 
     def assignments(self, states: list[Any]) -> Iterator[Env]:
         """States stay symbolic here: there is one assignment, and it is empty."""

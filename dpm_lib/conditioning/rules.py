@@ -1,0 +1,296 @@
+r""":math:`\tilde p(x^{(t-1)} \mid x^{(t)}) \propto p(x^{(t-1)} \mid x^{(t)})\, r(x^{(t-1)})`: rules.
+
+A rule chooses the factor :math:`r(x^{(t)})` of each step.  It takes a model, a likelihood and the
+number of samples, and gives a :class:`Guide`: where to start, and at each state the model's step,
+the step to take instead, and the factor of the state.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Bernoulli, Distribution, Independent, MixtureSameFamily, Normal
+
+from dpm_lib.conditioning.likelihoods import Flipped, Known, Likelihood, Noisy, observed
+from dpm_lib.exact.law import mix
+from dpm_lib.kernels import Kernel, independent
+from dpm_lib.reverse import ReverseProcess
+
+__all__ = [
+    "Guide", "Look", "Rule", "bit_odds", "evidence", "paper_rule", "predicted_rule", "seen_by_each",
+    "tempered_rule", "times",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a rule says at states after t steps.
+
+    Attributes:
+        law: the model's step, :math:`p(x^{(t-1)} \\mid x^{(t)})`, batch ``(B,)``.
+        proposal: the step that is taken instead, batch ``(B,)``.
+        log_factor: :math:`\\log r(x^{(t)})`, ``(B,)``.
+    """
+
+    law: Distribution
+    proposal: Distribution
+    log_factor: Tensor
+
+
+@dataclass(frozen=True)
+class Guide:
+    """A rule at work.
+
+    Attributes:
+        start: law of the first state, :math:`x^{(T)}`, batch ``(n,)``.
+        look: what the rule says at states after t = T … 1 steps.
+        clamps: whether known coordinates are put in after every step, not only after the last.
+    """
+
+    start: Distribution
+    look: Callable[[Tensor, int], Look]
+    clamps: bool = False
+
+
+Rule = Callable[[ReverseProcess, Likelihood, int], Guide]
+
+
+def paper_rule(model: ReverseProcess, likelihood: Likelihood, n: int) -> Guide:
+    r"""The paper's rule: the same factor at every step, each step normalised by itself.
+
+    .. math:: \tilde p(x^{(t-1)} \mid x^{(t)}) = \frac{1}{\tilde Z(x^{(t)})}\,
+       p(x^{(t-1)} \mid x^{(t)})\, r(x^{(t-1)}), \qquad r(x^{(t)}) = r(x^{(0)})
+
+    In closed form where the factor is a Gaussian, bits through a channel, or known coordinates,
+    which are clamped; for another smooth factor the mean of a Gaussian step is moved by its
+    variance times the slope of log r there.  It counts the evidence about twice.
+
+    Raises:
+        ValueError: the factor is a function, and the steps are no Gaussians.
+
+    Source: :eq:`normalised-rule`, :eq:`evidence-twice`, paper eqs. 22 and 23.
+    """
+    return _powers(model, likelihood, n, lambda t: 1.0)
+
+
+def tempered_rule(model: ReverseProcess, likelihood: Likelihood, n: int) -> Guide:
+    r"""The paper's other choice: a factor that grows from nothing.
+
+    .. math:: r(x^{(t)}) = r(x^{(0)})^{(T - t) / T}
+
+    It leaves the start as it is, and is biased as well.
+
+    Raises:
+        ValueError: the likelihood is of known coordinates, a point mass that no power tempers; or
+            as for :func:`paper_rule`.
+
+    Source: :eq:`normalised-rule`, paper eqs. 22 and 23.
+    """
+    if isinstance(likelihood, Known):
+        raise ValueError(
+            "likelihood must have a density for its powers, got a dpm.Known: use dpm.predicted_rule"
+        )
+    T = model.kernel.T
+    return _powers(model, likelihood, n, lambda t: (T - t) / T)
+
+
+def _powers(
+    model: ReverseProcess, r: Likelihood, n: int, power: Callable[[int], float]
+) -> Guide:
+    kernel, clamps = model.kernel, isinstance(r, Known)
+
+    def look(x: Tensor, t: int) -> Look:
+        law = model.step(x, t)
+        factor = x.new_zeros(len(x)) if clamps else power(t) * _log(r, x)
+        return Look(law, times(law, r, power(t - 1)), factor)
+
+    prior = kernel.prior((n, *model.event_shape), model.dtype)
+    return Guide(times(prior, r, power(kernel.T)), look, clamps)
+
+
+def predicted_rule(model: ReverseProcess, likelihood: Likelihood, n: int) -> Guide:
+    r"""A factor that looks ahead, through the example that the model expects.
+
+    .. math:: r(x^{(t)}) = \int \mathcal N\big(x;\, \hat x^{(0)}(x^{(t)}),\, a\big)\, r(x)\, dx
+
+    The expected example :math:`\hat x^{(0)}` and its variance a in each coordinate are what the
+    mean and variance of the model's step say, read through the forward posterior.  The mean of a
+    Gaussian step moves by its variance times the slope of log r.  Bits are drawn from the posterior
+    whose rate of the example is tilted by the likelihood.  Where the data are Gaussian and steps
+    small this is the exact rule; for every model that a network has learned it is a good guess,
+    which the weights of :func:`dpm_lib.particles` correct.
+
+    Source: :eq:`look-ahead`, :eq:`forward-posterior`, :eq:`forward-posterior-binomial`.
+    """
+    kernel = model.kernel
+
+    def last(x: Tensor) -> Look:
+        law = kernel.step(x, 1)
+        return Look(law, times(law, likelihood, 1.0), evidence(likelihood, law))
+
+    def bits(x: Tensor, t: int) -> Look:
+        law = model.learned_step(x, t)
+        off, on = (kernel.posterior(torch.full_like(x, b), x, t).mean for b in (0.0, 1.0))
+        tiny = torch.finfo(x.dtype).eps
+        rate = ((law.mean - off) / (on - off)).clamp(tiny, 1 - tiny)
+        one, zero = bit_odds(likelihood, x)
+        mass = rate * one + (1 - rate) * zero
+        tilted = independent(Bernoulli, x.ndim - 1, probs=off + (on - off) * rate * one / mass)
+        return Look(law, tilted, _sum(mass.log()))
+
+    def gaussian(x: Tensor, t: int) -> Look:
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            law = model.learned_step(x, t)
+            guess = independent(Normal, x.ndim - 1, **_predicted(kernel, x, t, law))
+            factor = evidence(likelihood, guess)
+            (slope,) = torch.autograd.grad(factor.sum(), x)
+        mean, variance = law.mean.detach(), law.variance.detach()
+        moved = independent(
+            Normal, x.ndim - 1, loc=mean + variance * slope, scale=variance.sqrt()
+        )
+        return Look(_detached(law), moved, factor.detach())
+
+    def look(x: Tensor, t: int) -> Look:
+        if t == 1:
+            return last(x)
+        return gaussian(x, t) if kernel.family is Normal else bits(x, t)
+
+    if kernel.family is not Normal:
+        bit_odds(likelihood, kernel.beta)  # refuses what is no likelihood of bits
+    return Guide(kernel.prior((n, *model.event_shape), model.dtype), look)
+
+
+def _predicted(kernel: Kernel, x: Tensor, t: int, law: Distribution) -> dict[str, Tensor]:
+    """Mean and scale of the example that a Gaussian step expects."""
+    zero, one = torch.zeros_like(x), torch.ones_like(x)
+    rest = kernel.posterior(zero, x, t)
+    gain = kernel.posterior(one, zero, t).mean
+    variance = ((law.variance - rest.variance) / gain.square()).clamp(min=kernel.beta[0].item())
+    return {"loc": (law.mean - rest.mean) / gain, "scale": variance.sqrt()}
+
+
+def _detached(law: Any) -> Any:
+    """The law without its history."""
+    if isinstance(law, Independent):
+        return Independent(
+            _detached(law.base_dist), law.reinterpreted_batch_ndims, validate_args=False
+        )
+    if isinstance(law, MixtureSameFamily):
+        return mix(law.mixture_distribution.logits.detach(), _detached(law.component_distribution))
+    return Normal(law.loc.detach(), law.scale.detach(), validate_args=False)
+
+
+# a law times a likelihood ------------------------------------------------------------------------
+
+
+def times(law: Distribution, r: Likelihood, power: float) -> Distribution:
+    r"""A law times a power of the likelihood, normalised.
+
+    .. math:: \mathcal N(x; m, v)\, \mathcal N(y; x, b) \propto \mathcal N\Big(x;\,
+       \frac{b\, m + v\, y}{v + b},\, \frac{v\, b}{v + b}\Big)
+
+    Known coordinates only choose among the components of a mixture: they are put in afterwards.
+
+    Source: :eq:`gaussian-product`.
+    """
+    if power == 0:
+        return law
+    if isinstance(law, MixtureSameFamily):
+        parts = law.component_distribution
+        if not isinstance(r, Noisy | Known | Flipped):
+            raise ValueError(_needs_gaussians("mixtures"))
+        r = seen_by_each(r)
+        logits = law.mixture_distribution.logits + evidence(r, parts, power)
+        return mix(logits, _product(parts, r, power))
+    return _product(law, r, power)
+
+
+def _product(law: Any, r: Likelihood, power: float) -> Independent:
+    base, events = law.base_dist, law.reinterpreted_batch_ndims
+    if isinstance(r, Known):
+        return law
+    if isinstance(base, Bernoulli):
+        one, zero = bit_odds(r, base.probs)
+        return independent(
+            Bernoulli, events, logits=base.logits + power * (one.log() - zero.log())
+        )
+    mean, variance = base.mean, base.variance
+    if isinstance(r, Noisy):
+        noise = r.s**2 / power
+        gain = variance / (variance + noise)
+        return independent(
+            Normal, events, loc=mean + gain * (r.y - mean), scale=(gain * noise).sqrt()
+        )
+    with torch.enable_grad():
+        at = mean.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(_log(r, at).sum(), at)
+    return independent(Normal, events, loc=mean + power * variance * slope, scale=base.stddev)
+
+
+def evidence(r: Likelihood, law: Any, power: float = 1.0) -> Tensor:
+    r"""Log of the mean of a power of r under independent Gaussians or bits, ``(B,)``.
+
+    .. math:: \int \mathcal N(x; m, v)\, \mathcal N(y; x, b)\, dx = \mathcal N(y; m, v + b)
+
+    (A function is taken at the mean instead; a power of a Gaussian is one up to a constant.)
+
+    Source: :eq:`gaussian-product`.
+    """
+    base, events = law.base_dist, law.reinterpreted_batch_ndims
+    if isinstance(base, Bernoulli):
+        one, zero = bit_odds(r, base.probs)
+        mass = base.probs * one**power + (1 - base.probs) * zero**power
+        return _sum(mass.log(), events)
+    if not isinstance(r, Noisy | Known):
+        return _log(r, base.mean)
+    y, noise, where = observed(r)
+    scale = (base.variance + noise / power).sqrt()
+    each = Normal(base.mean, scale, validate_args=False).log_prob(y)
+    return _sum(each.where(torch.as_tensor(where, device=each.device), 0.0), events)
+
+
+def seen_by_each(r: Any) -> Any:
+    """The likelihood with an axis more before the event, that of a mixture's components."""
+    if isinstance(r, Known):
+        return Known(r.values.unsqueeze(-2), r.mask.unsqueeze(-2))
+    if isinstance(r, Noisy):
+        s = r.s.expand(r.y.shape).unsqueeze(-2) if isinstance(r.s, Tensor) else r.s
+        return Noisy(r.y.unsqueeze(-2), s)
+    return Flipped(r.y.unsqueeze(-2), r.c)
+
+
+def bit_odds(r: Likelihood, like: Tensor) -> tuple[Tensor, Tensor]:
+    """The factor of each bit at 1 and at 0.
+
+    Raises:
+        ValueError: the likelihood is a function, which says nothing of one bit.
+    """
+    if isinstance(r, Known):
+        one = torch.where(r.mask, r.values, 1.0).to(like)
+        return one, torch.where(r.mask, 1 - r.values, 1.0).to(like)
+    if isinstance(r, Flipped):
+        one = (1 - r.c) * r.y + r.c * (1 - r.y)
+        return one.to(like), (1 - one).to(like)
+    raise ValueError(_needs_gaussians("bits"))
+
+
+def _needs_gaussians(came: str) -> str:
+    return f"likelihood must be no function where steps are {came}, got one: use a class of dpm"
+
+
+def _log(r: Any, x: Tensor) -> Tensor:
+    value: Tensor = r.log_prob(x) if isinstance(r, Noisy | Known | Flipped) else r(x)
+    if value.shape != x.shape[:1]:
+        raise ValueError(
+            f"likelihood must give one log r for each of {len(x)} states, "
+            f"got shape {tuple(value.shape)}"
+        )
+    return value
+
+
+def _sum(each: Tensor, events: int | None = None) -> Tensor:
+    events = each.ndim - 1 if events is None else events
+    return each.sum(tuple(range(-events, 0))) if events else each
