@@ -70,7 +70,7 @@ def paper_rule(model: ReverseProcess, likelihood: Likelihood, n: int) -> Guide:
     Raises:
         ValueError: the factor is a function, and the steps are no Gaussians.
 
-    Source: :eq:`normalised-rule`, :eq:`evidence-twice`, paper eqs. 22 and 23.
+    Source: :eq:`normalised-rule`, :eq:`evidence-twice`, :eq:`tilted-mass`, paper eqs. 22 and 23.
     """
     return _powers(model, likelihood, n, lambda t: 1.0)
 

@@ -87,7 +87,8 @@ def sample_given(
         ValueError: the likelihood does not fit the model or the rule, n is not positive, or the
             steps lead to NaN.
 
-    Source: :eq:`normalised-rule`, :eq:`tilted-marginal`, paper eqs. 16 and 22.
+    Source: :eq:`tilted-marginal`, :eq:`tilted-consistency`, :eq:`normalised-rule`,
+    paper eqs. 16, 18 to 20 and 22.
     """
     guide = _guide(model, likelihood, n, generator, rule)
     with measuring(model):

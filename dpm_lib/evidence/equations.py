@@ -82,6 +82,17 @@ EQUATIONS: dict[str, Equation] = {
         Equation("bound-ceiling", "A ceiling that no model passes", "optimum"),
         Equation("optimal-reversal", "The optimum is the exact reversal", "optimum", (15,)),
         Equation("optimal-bound", "The value of the bound at its optimum", "optimum"),
+        # multiplying distributions
+        Equation("tilted-marginal", "The law of each state, times r", "conditioning", (16,)),
+        Equation("tilted-consistency", "What a step has to do", "conditioning", (18, 19, 20)),
+        Equation("tilted-kernel", "A step that does it", "conditioning", (17, 21)),
+        Equation("tilted-trajectory", "All steps together are always right", "conditioning"),
+        Equation("tilted-mass", "One step alone has another mass", "conditioning"),
+        Equation("look-ahead", "The factor that looks ahead", "conditioning"),
+        Equation("exact-conditioning", "Steps that are laws as they stand", "conditioning"),
+        Equation("normalised-rule", "What the normalised steps sample", "conditioning", (22,)),
+        Equation("evidence-twice", "The evidence is counted twice", "conditioning", (23,)),
+        Equation("gaussian-product", "A Gaussian times a Gaussian", "conditioning"),
     )
 }
 
@@ -109,6 +120,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     "terms": ("bounds",),
     "closed_forms": ("bounds", "kernels"),
     "optimum": ("bounds", "exact"),
+    "conditioning": ("conditioning",),
+    "inpainting": ("conditioning",),
     "swiss_roll": TRAINING,
     "heartbeat": TRAINING,
     "digits": TRAINING,

@@ -5,7 +5,7 @@ from typing import Any
 from sympy import Expr, Symbol, Tuple
 
 from dpm_lib.symbolic.entry import step, strict
-from dpm_lib.symbolic.language.states import Given, Node, Variable
+from dpm_lib.symbolic.language.states import Given, Node, State, Variable
 
 __all__ = [
     "RATES", "UNBOUNDED", "Bern", "Density", "Factor", "Kernel", "Normal", "Rate", "Tilted", "Z",
@@ -148,8 +148,8 @@ class Tilted(Node):
     def __new__(cls, state: Any, given: Any = None) -> "Tilted":
         """Tilt the law of a state; given the next, whatever step is to be used."""
         states = (state,) if given is None else (state, given)
-        if not all(isinstance(u, Variable) for u in states):
-            raise TypeError(f"a law is tilted at states, got {states}")
+        if not all(isinstance(u, State) for u in states):
+            raise TypeError(f"a law is tilted at states of the chain, got {states}")
         return Expr.__new__(cls, *states)
 
     def _latex(self, printer: Any) -> str:

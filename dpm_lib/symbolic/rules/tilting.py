@@ -13,7 +13,7 @@ __all__ = ["ahead", "mass", "tilted"]
 @rule("tilted law", "equation 16", layer=UNFOLD)
 def tilted(e: Expr, steps: Steps) -> Expr | None:
     """The tilted law of a state is its law under p times its factor r, over their mass."""
-    if isinstance(e, Tilted) and len(e.args) == 1 and isinstance(e.args[0], State):
+    if isinstance(e, Tilted) and len(e.args) == 1:
         (state,) = e.args
         return lang.p(state) * Factor(state) / lang.Z[state.index]
     return None

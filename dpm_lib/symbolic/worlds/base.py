@@ -209,7 +209,10 @@ class World:
         for state in expr.args:
             self.known(state)
         if len(expr.args) == 2:
-            return self.free_step(*expr.args, env)
+            to, start = expr.args
+            if start.index - to.index != 1:
+                raise Outside(f"{expr} is no step from a state to the one before")
+            return self.free_step(to, start, env)
         (state,) = expr.args
         return self.value(lang.p(state) * lang.Factor(state) / lang.Z[state.index], env)
 
