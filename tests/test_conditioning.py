@@ -142,7 +142,7 @@ def test_a_function_is_a_likelihood(rule):
     wide = dpm.Noisy(ONE, 20.0)
     by_slope = dpm.moments_given(MODEL, wide.log_prob, rule)
     closed = dpm.moments_given(MODEL, wide, rule)
-    assert torch.allclose(by_slope.mean, closed.mean, atol=2e-4)
+    assert torch.allclose(by_slope.mean, closed.mean, atol=5e-4)
     assert torch.allclose(by_slope.covariance, closed.covariance, atol=0.04)
 
 

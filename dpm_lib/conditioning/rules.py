@@ -23,6 +23,10 @@ __all__ = [
     "tempered_rule", "times",
 ]  # fmt: skip
 
+LEAST, REACH = 0.1, 3.0
+"""Where a network may err: the least variance of an expected example, in units of the noise, as it
+is a small difference of two variances; and how far what is known may move it, in its std."""
+
 
 @dataclass(frozen=True)
 class Look:
@@ -116,11 +120,13 @@ def predicted_rule(model: ReverseProcess, likelihood: Likelihood, n: int) -> Gui
     .. math:: r(x^{(t)}) = \int \mathcal N\big(x;\, \hat x^{(0)}(x^{(t)}),\, a\big)\, r(x)\, dx
 
     The expected example :math:`\hat x^{(0)}` and its variance a in each coordinate are what the
-    mean and variance of the model's step say, read through the forward posterior.  The mean of a
-    Gaussian step moves by its variance times the slope of log r.  Bits are drawn from the posterior
-    whose rate of the example is tilted by the likelihood.  Where the data are Gaussian and steps
-    small this is the exact rule; for every model that a network has learned it is a good guess,
-    which the weights of :func:`dpm_lib.particles` correct.
+    mean and variance of the model's step say, read through the forward posterior.  A coordinate
+    that was seen is drawn from that posterior, with the expected example corrected by the look; the
+    others move by their variance times the slope of log r.  Bits are drawn from the posterior whose
+    rate of the example is tilted by the likelihood.  For Gaussian data this tends to the exact rule
+    as steps become small.  A network errs where little signal is left: there a slope moves what it
+    expects by at most 3 standard deviations.  For every model the rule is a guess, which the
+    weights of :func:`dpm_lib.particles` correct.
 
     Source: :eq:`look-ahead`, :eq:`forward-posterior`, :eq:`forward-posterior-binomial`.
     """
@@ -143,14 +149,24 @@ def predicted_rule(model: ReverseProcess, likelihood: Likelihood, n: int) -> Gui
     def gaussian(x: Tensor, t: int) -> Look:
         with torch.enable_grad():
             x = x.detach().requires_grad_()
-            law = model.learned_step(x, t)
-            guess = independent(Normal, x.ndim - 1, **_predicted(kernel, x, t, law))
+            answer = model.ask(x, torch.full((1,), t, device=x.device).expand(len(x)))
+            learned = not isinstance(answer, Distribution)
+            law = kernel.head(x, t, *answer) if learned else answer
+            guess, gain, rest = _predicted(kernel, x, t, law, LEAST if learned else 0.0)
             factor = evidence(likelihood, guess)
             (slope,) = torch.autograd.grad(factor.sum(), x)
-        mean, variance = law.mean.detach(), law.variance.detach()
+        pull, kept = _pulled(likelihood, guess)
+        by_others = kernel.alpha_bar[t].sqrt() / kernel.beta_bar[t] * pull
+        cross = kept * law.variance * (slope - by_others)
+        if learned:
+            reach = REACH * gain * guess.stddev
+            cross = cross.clamp(-reach, reach)
+        spread = rest + gain.square() * kept * guess.variance
+        spread = torch.where(kept < 1, spread, law.variance)
         moved = independent(
-            Normal, x.ndim - 1, loc=mean + variance * slope, scale=variance.sqrt()
-        )
+            Normal, x.ndim - 1, loc=(law.mean + gain * pull + cross).detach(),
+            scale=spread.sqrt().detach(),
+        )  # fmt: skip
         return Look(_detached(law), moved, factor.detach())
 
     def look(x: Tensor, t: int) -> Look:
@@ -163,13 +179,27 @@ def predicted_rule(model: ReverseProcess, likelihood: Likelihood, n: int) -> Gui
     return Guide(kernel.prior((n, *model.event_shape), model.dtype), look)
 
 
-def _predicted(kernel: Kernel, x: Tensor, t: int, law: Distribution) -> dict[str, Tensor]:
-    """Mean and scale of the example that a Gaussian step expects."""
+def _predicted(
+    kernel: Kernel, x: Tensor, t: int, law: Distribution, least: float
+) -> tuple[Independent, Tensor, Tensor]:
+    """The example that a Gaussian step expects, how the step moves with it, and its other noise."""
     zero, one = torch.zeros_like(x), torch.ones_like(x)
     rest = kernel.posterior(zero, x, t)
     gain = kernel.posterior(one, zero, t).mean
-    variance = ((law.variance - rest.variance) / gain.square()).clamp(min=kernel.beta[0].item())
-    return {"loc": (law.mean - rest.mean) / gain, "scale": variance.sqrt()}
+    floor = torch.max(kernel.beta[0], least * kernel.beta_bar[t]).item()
+    scale = ((law.variance - rest.variance) / gain.square()).clamp(min=floor).sqrt()
+    guess = independent(Normal, x.ndim - 1, loc=(law.mean - rest.mean) / gain, scale=scale)
+    return guess, gain, rest.variance
+
+
+def _pulled(r: Likelihood, guess: Any) -> tuple[Tensor, Tensor]:
+    """By how much a look moves each expected coordinate, and the part of its variance it leaves."""
+    variance = guess.variance
+    if not isinstance(r, Noisy | Known):
+        return torch.zeros_like(variance), torch.ones_like(variance)
+    y, noise, where = observed(r)
+    gain = (variance / (variance + noise)).where(torch.as_tensor(where, device=y.device), 0.0)
+    return gain * (y - guess.mean), 1 - gain
 
 
 def _detached(law: Any) -> Any:
