@@ -2,7 +2,8 @@
 
 ``python benchmarks/inpainting.py FOLDER [SEEDS]``: trains the recipe ``digits-noise`` in the
 folder, for seeds 0, 1, …, fills the left half of all held-out digits and writes
-``results/experiments/inpainting.json``.
+``results/experiments/inpainting.json``, with one fill of each kind of the first digits of seed 0 in
+``inpainting-samples.npy``.
 """
 
 import json
@@ -14,10 +15,12 @@ from pathlib import Path
 import torch
 
 import dpm_lib as dpm
+from dpm_lib import plots
 from dpm_lib.evidence.storage import RESULTS, replace_file
 from dpm_lib.learning import recipes, runs
 
-STEPS, FILLS, PARTICLES = 4000, 32, 64
+STEPS, FILLS, PARTICLES, SHOWN = 4000, 32, 64, 12
+FOLDER = RESULTS / "experiments"
 
 
 def scored(fills, truth, missing):
@@ -80,6 +83,9 @@ def measured(seed, folder):
         pairs = [by_weights(model, image, mask, g) for image in truth]
     weighted = torch.stack([samples for samples, _ in pairs], 1)
     rows["predicted, weighted"] = scored(weighted, truth, missing)
+    if seed == 0:
+        first = [each[0, :SHOWN] for each in (truth[None], *fills.values(), weighted)]
+        plots.write_samples(FOLDER / "inpainting-samples.npy", torch.stack(first))
     sizes = torch.tensor([size for _, size in pairs])
     for name, row in rows.items():
         common = {"fill": name, "recipe": "digits-noise", "steps": STEPS, "seed": seed}
@@ -99,7 +105,7 @@ def main():
         for row in measured(seed, folder):
             rows.append(row)
             print(json.dumps(row), flush=True)
-    replace_file(RESULTS / "experiments" / "inpainting.json", json.dumps(rows, indent=1) + "\n")
+    replace_file(FOLDER / "inpainting.json", json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

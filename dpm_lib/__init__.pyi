@@ -72,8 +72,8 @@ __all__ = [
     "evaluate", "evidence", "exact", "exact_rule", "fit", "forward", "heartbeat",
     "identity_network", "kernels", "learning", "library_version", "load",
     "log_likelihood", "log_weight_terms", "log_weights", "mean_and_error", "mnist",
-    "moments_given",    "null_log_likelihood", "once", "paper_rule", "particles", "plots", "predicted_rule",
-    "prior_term", "prove", "recorded", "rounding", "sample_given", "sampled_bound", "save",
-    "schedules", "second_moment", "swiss_roll", "symbolic", "tempered_rule", "trajectory_bound",
-    "updates",
+    "moments_given", "null_log_likelihood", "once", "paper_rule", "particles", "plots",
+    "predicted_rule", "prior_term", "prove", "recorded", "rounding", "sample_given",
+    "sampled_bound", "save", "schedules", "second_moment", "swiss_roll", "symbolic",
+    "tempered_rule", "trajectory_bound", "updates",
 ]  # fmt: skip

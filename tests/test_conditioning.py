@@ -150,7 +150,9 @@ def test_rules_agree_where_there_is_one_step():
     """Then each of them multiplies the edge step by r; so does the exact rule."""
     one = dpm.GaussianKernel(torch.tensor([0.4], **LIKE))
     model = dpm.ReverseProcess(one, LAW.reversal(one))
-    laws = [dpm.moments_given(model, SEEN, rule) for rule in (dpm.tempered_rule, dpm.predicted_rule)]
+    laws = [
+        dpm.moments_given(model, SEEN, rule) for rule in (dpm.tempered_rule, dpm.predicted_rule)
+    ]
     assert torch.equal(laws[0].mean, laws[1].mean)
     exact = dpm.moments_given(model, SEEN, dpm.exact_rule(LAW))
     mean, variance = posterior(dpm.GaussianLaw(ZERO, ONE), SEEN.y, SEEN.s**2)

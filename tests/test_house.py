@@ -13,10 +13,10 @@ import dpm_lib
 ROOT = Path(dpm_lib.__file__).parent
 ORDER = (
     "doors", "schedules", "kernels", "forward", "protocol", "reverse", "likelihood", "bounds",
-    "exact", "conditioning", "symbolic", "evidence", "learning.networks", "learning.data", "learning.objectives",
-    "learning.parallel", "learning.training", "learning.evaluation", "learning.checkpoints",
-    "learning.recipes", "learning.runs", "learning.experiments", "learning.windows", "plots",
-    "explore", "cli", "__main__",
+    "exact", "conditioning", "symbolic", "evidence", "learning.networks", "learning.data",
+    "learning.objectives", "learning.parallel", "learning.training", "learning.evaluation",
+    "learning.checkpoints", "learning.recipes", "learning.runs", "learning.experiments",
+    "learning.windows", "plots", "explore", "cli", "__main__",
 )  # fmt: skip
 MODULES = sorted(
     m.name.removeprefix("dpm_lib.") for m in pkgutil.walk_packages([str(ROOT)], "dpm_lib.")

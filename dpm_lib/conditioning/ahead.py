@@ -1,4 +1,6 @@
-r""":math:`r(x^{(t)}) = E_p[r(X^{(0)}) \mid X^{(t)} = x^{(t)}]`: the exact rule, where it is known."""
+r""":math:`r(x^{(t)}) = E_p[r(X^{(0)}) \mid X^{(t)} = x^{(t)}]`: the exact rule."""
+
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -52,7 +54,7 @@ def exact_rule(law: Law) -> Rule:
         prior = model.kernel.prior((n, *model.event_shape), model.dtype)
         if isinstance(law, PatternLaw):
             return Guide(prior, _Patterns(law, model.kernel, likelihood).look)
-        parts = _Components(law, model.kernel, likelihood)
+        parts = _Components(law, model.kernel, cast("Noisy | Known", likelihood))
         return Guide(parts.start(prior), parts.look)
 
     return rule
@@ -66,18 +68,22 @@ def _check(law: Law, model: ReverseProcess, likelihood: Likelihood) -> None:
         )
     kernel, T = model.kernel, model.kernel.T
     if law.event_shape != model.event_shape or kernel.family is not law.family:
-        raise ValueError(f"law must be of the model's events {tuple(model.event_shape)}, got others")
+        raise ValueError(
+            f"law must be of the model's events {tuple(model.event_shape)}, got others"
+        )
     if T > 1:
-        x = law.like.new_zeros(2, *law.event_shape)
+        x = law.like.new_ones(2, *law.event_shape)
+        x[0] = 0
         mine, theirs = law.reversal(kernel)(x, 2), model.learned_step(x, 2)
-        if type(mine) is not type(theirs) or not torch.allclose(mine.mean, theirs.mean):
+        pairs = ((mine.mean, theirs.mean), (mine.variance, theirs.variance))
+        if not all(torch.allclose(*pair) for pair in pairs):
             raise ValueError("law must be the one that the model reverses exactly, got another")
 
 
 class _Components:
     """Gaussian components; tensors have the axes (B, M, \\*event)."""
 
-    def __init__(self, law: GaussianLaw | MixtureLaw, kernel: Kernel, r: Likelihood) -> None:
+    def __init__(self, law: GaussianLaw | MixtureLaw, kernel: Kernel, r: Noisy | Known) -> None:
         self.kernel, self.r = kernel, r
         if isinstance(law, GaussianLaw):
             self.means, self.variances = law.mean[None], law.variance[None]
@@ -125,9 +131,7 @@ class _Components:
         if t == 1:
             edge = self.kernel.step(x, 1)
             return Look(edge, times(edge, self.r, 1.0), factor)
-        gain, shift, spread = reversed_step(
-            self.kernel, x[:, None], t, self.means, self.variances
-        )
+        gain, shift, spread = reversed_step(self.kernel, x[:, None], t, self.means, self.variances)
         mean = gain * x[:, None] + shift
         law = self.mixed(logits, mean, spread.expand_as(mean))
         return Look(law, self.mixed(both, *self.tilted(mean, spread, t - 1)), factor)

@@ -1,4 +1,4 @@
-r""":math:`r(x^{(0)})`: what is known of an example, noisy coordinates, some coordinates, or bits."""
+r""":math:`r(x^{(0)})`: what is known of an example, by a noisy look or exactly."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Normal
 
 from dpm_lib import doors
-from dpm_lib.kernels import Kernel
+from dpm_lib.reverse import ReverseProcess
 
 __all__ = ["Flipped", "Known", "Likelihood", "Noisy", "check_likelihood", "observed"]
 
@@ -150,8 +150,8 @@ def observed(r: Noisy | Known) -> tuple[Tensor, Tensor | float, Tensor | bool]:
     return r.values, 0.0, r.mask
 
 
-def check_likelihood(r: Likelihood, kernel: Kernel, event: torch.Size, n: int | None) -> None:
-    """Refuse a likelihood that is none of states of this kernel and event, for n samples.
+def check_likelihood(r: Likelihood, model: ReverseProcess, n: int | None) -> None:
+    """Refuse a likelihood that is none of states of this model, for n samples or for one.
 
     Raises:
         TypeError: it is no likelihood.
@@ -164,6 +164,7 @@ def check_likelihood(r: Likelihood, kernel: Kernel, event: torch.Size, n: int | 
                 f"got {doors.name_of(r)}"
             )
         return
+    kernel, event = model.kernel, model.event_shape
     if r.family not in (None, kernel.family):
         raise ValueError(
             f"likelihood must be of states of the family {kernel.family.__name__}, as "
@@ -174,6 +175,10 @@ def check_likelihood(r: Likelihood, kernel: Kernel, event: torch.Size, n: int | 
     if tuple(y.shape) not in shapes:
         wanted = " or ".join(map(str, shapes))
         raise ValueError(f"likelihood must be of shape {wanted}, got {tuple(y.shape)}")
+    if y.dtype != model.dtype:
+        raise ValueError(
+            f"likelihood must be of {model.dtype}, as the model's states are, got {y.dtype}"
+        )
     kernel.check_data(y if y.shape != event else y[None], "likelihood")
 
 

@@ -1,4 +1,4 @@
-r""":math:`\tilde p(x^{(t-1)} \mid x^{(t)}) \propto p(x^{(t-1)} \mid x^{(t)})\, r(x^{(t-1)})`: rules.
+r""":math:`\tilde p(x^{(t-1)} \mid x^{(t)}) \propto p(x^{(t-1)} \mid x^{(t)})\, r(x^{(t-1)})`.
 
 A rule chooses the factor :math:`r(x^{(t)})` of each step.  It takes a model, a likelihood and the
 number of samples, and gives a :class:`Guide`: where to start, and at each state the model's step,
@@ -100,9 +100,7 @@ def tempered_rule(model: ReverseProcess, likelihood: Likelihood, n: int) -> Guid
     return _powers(model, likelihood, n, lambda t: (T - t) / T)
 
 
-def _powers(
-    model: ReverseProcess, r: Likelihood, n: int, power: Callable[[int], float]
-) -> Guide:
+def _powers(model: ReverseProcess, r: Likelihood, n: int, power: Callable[[int], float]) -> Guide:
     kernel, clamps = model.kernel, isinstance(r, Known)
 
     def look(x: Tensor, t: int) -> Look:
@@ -150,11 +148,11 @@ def predicted_rule(model: ReverseProcess, likelihood: Likelihood, n: int) -> Gui
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             answer = model.ask(x, torch.full((1,), t, device=x.device).expand(len(x)))
-            learned = not isinstance(answer, Distribution)
-            law = kernel.head(x, t, *answer) if learned else answer
+            learned = isinstance(answer, tuple)
+            law = kernel.head(x, t, *answer) if isinstance(answer, tuple) else answer
             guess, gain, rest = _predicted(kernel, x, t, law, LEAST if learned else 0.0)
             factor = evidence(likelihood, guess)
-            (slope,) = torch.autograd.grad(factor.sum(), x)
+            slope = _slope(factor, x)
         pull, kept = _pulled(likelihood, guess)
         by_others = kernel.alpha_bar[t].sqrt() / kernel.beta_bar[t] * pull
         cross = kept * law.variance * (slope - by_others)
@@ -244,9 +242,7 @@ def _product(law: Any, r: Likelihood, power: float) -> Independent:
         return law
     if isinstance(base, Bernoulli):
         one, zero = bit_odds(r, base.probs)
-        return independent(
-            Bernoulli, events, logits=base.logits + power * (one.log() - zero.log())
-        )
+        return independent(Bernoulli, events, logits=base.logits + power * (one.log() - zero.log()))
     mean, variance = base.mean, base.variance
     if isinstance(r, Noisy):
         noise = r.s**2 / power
@@ -256,7 +252,7 @@ def _product(law: Any, r: Likelihood, power: float) -> Independent:
         )
     with torch.enable_grad():
         at = mean.detach().requires_grad_()
-        (slope,) = torch.autograd.grad(_log(r, at).sum(), at)
+        slope = _slope(_log(r, at), at)
     return independent(Normal, events, loc=mean + power * variance * slope, scale=base.stddev)
 
 
@@ -319,6 +315,14 @@ def _log(r: Any, x: Tensor) -> Tensor:
             f"got shape {tuple(value.shape)}"
         )
     return value
+
+
+def _slope(value: Tensor, at: Tensor) -> Tensor:
+    """The slope of each value in its state; 0 of what does not depend on it."""
+    if not value.requires_grad:
+        return torch.zeros_like(at)
+    (found,) = torch.autograd.grad(value.sum(), at, allow_unused=True)
+    return torch.zeros_like(at) if found is None else found
 
 
 def _sum(each: Tensor, events: int | None = None) -> Tensor:

@@ -1,10 +1,10 @@
-r""":math:`x^{(0)} \sim p(x^{(0)})\, r(x^{(0)}) / \tilde Z_0`: samples by a rule, and weighted ones."""
+r""":math:`x^{(0)} \sim p(x^{(0)})\, r(x^{(0)}) / \tilde Z_0`: samples, and weighted ones."""
 
 import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -195,28 +195,35 @@ def moments_given(model: ReverseProcess, likelihood: Likelihood, rule: Rule) -> 
 
     Source: :eq:`normalised-rule`, :eq:`gaussian-product`.
     """
-    event = doors.instance("model", model, ReverseProcess).event_shape
-    check_likelihood(likelihood, model.kernel, event, None)
-    d, like = event.numel(), {"dtype": model.dtype, "device": model.kernel.beta.device}
-    places = torch.cat([torch.zeros(1, d, **like), torch.eye(d, **like), torch.ones(1, d, **like)])
-    guide = rule(model, likelihood, d + 2)
-    known = isinstance(likelihood, Known)
+    doors.instance("model", model, ReverseProcess)
+    check_likelihood(likelihood, model, None)
+    d = model.event_shape.numel()
+    guide = rule(model, likelihood, 1)
+    known = likelihood if isinstance(likelihood, Known) else None
     start = _independent_normal(guide.start)
-    mean, spread = start.mean.reshape(d + 2, d)[0], start.variance.reshape(d + 2, d)[0].diag()
-    mean, spread = _clamped(mean, spread, likelihood if known and guide.clamps else None)
+    mean, spread = start.mean.reshape(d), start.variance.reshape(d).diag()
+    mean, spread = _clamped(mean, spread, known if guide.clamps else None)
     with measuring(model):
         for t in range(model.kernel.T, 0, -1):
-            step = _independent_normal(guide.look(places.reshape(d + 2, *event), t).proposal)
-            means, noise = step.mean.reshape(d + 2, d), step.variance.reshape(d + 2, d)
-            gain = (means[1:-1] - means[0]).T
-            if not (
-                torch.allclose(means[0] + gain.sum(1), means[-1]) and torch.allclose(noise[0], noise)
-            ):
-                raise ValueError(f"model must have linear Gaussian steps, got others at t = {t}")
-            mean, spread = means[0] + gain @ mean, gain @ spread @ gain.T + noise[0].diag()
-            settle = known and (guide.clamps or t == 1)
-            mean, spread = _clamped(mean, spread, likelihood if settle else None)
+            gain, shift, noise = _linear(guide, mean, t, model.event_shape)
+            mean, spread = shift + gain @ mean, gain @ spread @ gain.T + noise.diag()
+            settle = guide.clamps or t == 1
+            mean, spread = _clamped(mean, spread, known if settle else None)
     return Moments(mean, spread)
+
+
+def _linear(guide: Guide, like: Tensor, t: int, event: torch.Size) -> tuple[Tensor, Tensor, Tensor]:
+    """The step of a rule as gain, shift and noise, by what it makes of a few states."""
+    d = len(like)
+    origin, other = torch.zeros_like(like), torch.full_like(like, -1.7)
+    places = torch.cat([origin[None], torch.eye(d).to(like), other[None]])
+    step = _independent_normal(guide.look(places.reshape(d + 2, *event), t).proposal)
+    means, noise = step.mean.reshape(d + 2, d), step.variance.reshape(d + 2, d)
+    gain = (means[1:-1] - means[0]).T
+    pairs = ((means[0] + gain @ other, means[-1]), (noise[:1].expand_as(noise), noise))
+    if not all(torch.allclose(*pair) for pair in pairs):
+        raise ValueError(f"model must have linear Gaussian steps, got others at t = {t}")
+    return gain, means[0], noise[0]
 
 
 def _independent_normal(law: object) -> Normal:
@@ -244,7 +251,7 @@ def _guide(
         raise TypeError(
             f"rule must be dpm.predicted_rule or another rule, got {doors.name_of(rule)}"
         )
-    check_likelihood(r, kernel, model.event_shape, n if batch else None)
+    check_likelihood(r, model, n if batch else None)
     guide = rule(model, r, n)
     if not isinstance(guide, Guide):
         raise TypeError(
@@ -257,9 +264,9 @@ def _settled(x: Tensor, r: Likelihood, now: bool) -> Tensor:
     return r.settle(x) if now and isinstance(r, Known) else x
 
 
-def _log_r(r: Likelihood, x: Tensor) -> Tensor:
-    log_prob: Callable[[Tensor], Tensor] = getattr(r, "log_prob", r)
-    return log_prob(x)
+def _log_r(r: Any, x: Tensor) -> Tensor:
+    value: Tensor = getattr(r, "log_prob", r)(x)
+    return value
 
 
 def _log_ratio(look: Look, x: Tensor, r: Likelihood, t: int) -> Tensor:

@@ -27,7 +27,7 @@ __all__ = [
 ]
 # fmt: on
 
-x, V = lang.x, [sp.Symbol(name) for name in lang.UNBOUNDED]
+x, V = lang.x, [(sp.Symbol(name),) for name in lang.UNBOUNDED]
 
 
 # definitions -------------------------------------------------------------------------------------
@@ -255,7 +255,7 @@ def _is_probability(e: Expr) -> bool:
     """
     powers = [pair for m in ring.polynomial(e) for pair in m]
     inside = lang.Variable | lang.Rate | sp.Symbol
-    if not all(k == 1 and isinstance(a, inside) and not set(a.args[:1]) & set(V) for a, k in powers):
+    if not all(k == 1 and isinstance(a, inside) and a.args[:1] not in V for a, k in powers):
         return False
     atoms = sorted({a for a, _ in powers}, key=sp.default_sort_key)
     corners = product((sp.S.Zero, sp.S.One), repeat=len(atoms))

@@ -1,4 +1,4 @@
-r"""Rules of tilted laws: the law of each state times a positive function r of it, and the mass Z."""
+r"""Rules of tilted laws: laws of states times a positive function r, and their mass Z."""
 
 from sympy import Expr
 

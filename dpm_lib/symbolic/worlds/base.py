@@ -113,8 +113,10 @@ class World:
             return self.rate(expr)
         if isinstance(expr, lang.Factor | lang.Tilted):
             if not self.settings.get("factor"):
-                raise Outside(f"a {self.name} has no factor, but factor=\"any\" gives it one")
-            return self.factor(expr, env) if isinstance(expr, lang.Factor) else self.tilted(expr, env)
+                raise Outside(f'a {self.name} has no factor, but factor="any" gives it one')
+            return (
+                self.factor(expr, env) if isinstance(expr, lang.Factor) else self.tilted(expr, env)
+            )
         return self.leaf(expr, env)
 
     def logarithm(self, inside: Expr, env: Env) -> Any:
