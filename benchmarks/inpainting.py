@@ -19,7 +19,7 @@ from dpm_lib import plots
 from dpm_lib.evidence.storage import RESULTS, replace_file
 from dpm_lib.learning import recipes, runs
 
-STEPS, FILLS, PARTICLES, SHOWN = 4000, 32, 64, 12
+STEPS, FILLS, PARTICLES, WEIGHTED, SHOWN = 4000, 32, 64, 60, 12
 FOLDER = RESULTS / "experiments"
 
 
@@ -30,6 +30,7 @@ def scored(fills, truth, missing):
     error = square.mean().sqrt()
     return {
         "error_of_mean": error.item(),
+        "n": len(truth),
         "standard_error": (square.std() / len(square) ** 0.5 / (2 * error)).item(),
         "error_of_one": (fills[0] - truth).square().mean().sqrt().item(),
         "spread": fills.var(0).mean().sqrt().item() if len(fills) > 1 else 0.0,
@@ -80,9 +81,12 @@ def measured(seed, folder):
     rows = {name: scored(each, truth, missing) for name, each in fills.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # how few samples have weight is recorded
-        pairs = [by_weights(model, image, mask, g) for image in truth]
+        pairs = [by_weights(model, image, mask, g) for image in truth[:WEIGHTED]]
     weighted = torch.stack([samples for samples, _ in pairs], 1)
-    rows["predicted, weighted"] = scored(weighted, truth, missing)
+    rows["predicted, weighted"] = scored(weighted, truth[:WEIGHTED], missing)
+    rows["predicted, of the same"] = scored(
+        fills["predicted"][:, :WEIGHTED], truth[:WEIGHTED], missing
+    )
     if seed == 0:
         first = [each[0, :SHOWN] for each in (truth[None], *fills.values(), weighted)]
         plots.write_samples(FOLDER / "inpainting-samples.npy", torch.stack(first))
@@ -91,7 +95,7 @@ def measured(seed, folder):
         common = {"fill": name, "recipe": "digits-noise", "steps": STEPS, "seed": seed}
         size = {"effective_sample_size": sizes.median().item()} if "weighted" in name else {}
         yield common | row | size | {
-            "fills": FILLS, "particles": PARTICLES, "n": len(truth), "T": model.kernel.T,
+            "fills": FILLS, "particles": PARTICLES, "T": model.kernel.T,
             "unit": "second moment of the data 1", "device": "cpu", "dtype": "float32",
             "torch": torch.__version__, "library": dpm.library_version(),
             "seconds": round(time.perf_counter() - begin, 1),

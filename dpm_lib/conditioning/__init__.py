@@ -4,8 +4,8 @@ A *likelihood* says what is known of an example, a *rule* how each reverse step 
 :func:`sample_given` and :func:`particles` take the steps.
 """
 
-from dpm_lib.conditioning.ahead import exact_rule
 from dpm_lib.conditioning.likelihoods import Flipped, Known, Noisy
+from dpm_lib.conditioning.lookahead import exact_rule
 from dpm_lib.conditioning.rules import Guide, Look, paper_rule, predicted_rule, tempered_rule
 from dpm_lib.conditioning.sampling import Moments, Particles, moments_given, particles, sample_given
 

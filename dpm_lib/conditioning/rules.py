@@ -19,7 +19,7 @@ from dpm_lib.kernels import Kernel, independent
 from dpm_lib.reverse import ReverseProcess
 
 __all__ = [
-    "Guide", "Look", "Rule", "bit_odds", "evidence", "paper_rule", "predicted_rule", "seen_by_each",
+    "Guide", "Look", "Rule", "bit_odds", "log_mean", "paper_rule", "predicted_rule", "seen_by_each",
     "tempered_rule", "times",
 ]  # fmt: skip
 
@@ -69,7 +69,8 @@ def paper_rule(model: ReverseProcess, likelihood: Likelihood, n: int) -> Guide:
 
     In closed form where the factor is a Gaussian, bits through a channel, or known coordinates,
     which are clamped; for another smooth factor the mean of a Gaussian step is moved by its
-    variance times the slope of log r there.  It counts the evidence about twice.
+    variance times the slope of log r there.  It counts a noisy look about twice, and
+    a known coordinate too little.
 
     Raises:
         ValueError: the factor is a function, and the steps are no Gaussians.
@@ -132,7 +133,7 @@ def predicted_rule(model: ReverseProcess, likelihood: Likelihood, n: int) -> Gui
 
     def last(x: Tensor) -> Look:
         law = kernel.step(x, 1)
-        return Look(law, times(law, likelihood, 1.0), evidence(likelihood, law))
+        return Look(law, times(law, likelihood, 1.0), log_mean(likelihood, law))
 
     def bits(x: Tensor, t: int) -> Look:
         law = model.learned_step(x, t)
@@ -151,7 +152,7 @@ def predicted_rule(model: ReverseProcess, likelihood: Likelihood, n: int) -> Gui
             learned = isinstance(answer, tuple)
             law = kernel.head(x, t, *answer) if isinstance(answer, tuple) else answer
             guess, gain, rest = _predicted(kernel, x, t, law, LEAST if learned else 0.0)
-            factor = evidence(likelihood, guess)
+            factor = log_mean(likelihood, guess)
             slope = _slope(factor, x)
         pull, kept = _pulled(likelihood, guess)
         by_others = kernel.alpha_bar[t].sqrt() / kernel.beta_bar[t] * pull
@@ -231,7 +232,7 @@ def times(law: Distribution, r: Likelihood, power: float) -> Distribution:
         if not isinstance(r, Noisy | Known | Flipped):
             raise ValueError(_needs_gaussians("mixtures"))
         r = seen_by_each(r)
-        logits = law.mixture_distribution.logits + evidence(r, parts, power)
+        logits = law.mixture_distribution.logits + log_mean(r, parts, power)
         return mix(logits, _product(parts, r, power))
     return _product(law, r, power)
 
@@ -256,7 +257,7 @@ def _product(law: Any, r: Likelihood, power: float) -> Independent:
     return independent(Normal, events, loc=mean + power * variance * slope, scale=base.stddev)
 
 
-def evidence(r: Likelihood, law: Any, power: float = 1.0) -> Tensor:
+def log_mean(r: Likelihood, law: Any, power: float = 1.0) -> Tensor:
     r"""Log of the mean of a power of r under independent Gaussians or bits, ``(B,)``.
 
     .. math:: \int \mathcal N(x; m, v)\, \mathcal N(y; x, b)\, dx = \mathcal N(y; m, v + b)
