@@ -9,8 +9,9 @@ It knows nothing of the printer.  It reads as a mathematician does who has the t
 * A logarithm takes the one factor that follows, with its power.
 * A power belongs to the one factor that it is attached to.  A factor carries one superscript;
   x^{(t)} is a state, its superscript an index.
-* q, p, pi and h directly before a bracket are functions of what the bracket holds.  Any other
-  letter is a number, a rate with its step as subscript, or a state: ``names`` says which.
+* q, p, pi and h directly before a bracket are functions of what the bracket holds, and so is r
+  where ``names`` has no r.  Any other letter is a number, a rate with its step as subscript, or a
+  state: ``names`` says which.
 * dx after an integral sign is a measure.  I, the unit matrix, counts as 1.
 * White space and the size of brackets mean nothing.
 
@@ -69,6 +70,9 @@ FORMS = {
     "q ( conditional )": _density("q"),
     "p ( conditional )": _density("p"),
     r"\pi ( conditional )": _density("pi"),
+    r"\tilde p ( conditional )": lambda states: sym.Tilted(*states[0], *states[1]),
+    r"\tilde Z _ { expression }": lambda step: sym.Z[step],
+    "r ( state )": sym.Factor,
     "H _ q ( conditional )": _entropy("q"),
     "H _ p ( conditional )": _entropy("p"),
     r"T _ \pi ( state \mid state ; expression )": sym.Kernel,
@@ -144,7 +148,7 @@ class _Reader:
     def atom(self):
         for form, build in FORMS.items():
             lead = list(takewhile(lambda word: word not in RULES, form.split()))
-            if self.skip(*lead):
+            if not (lead == ["r", "("] and "r" in self.names) and self.skip(*lead):
                 return build(*self.form(form.split()[len(lead) :]))
         if self.next().isdigit():
             self.at += 1
