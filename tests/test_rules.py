@@ -280,6 +280,10 @@ FALSE = {
     "a mass below 1": (log(1 - Z[t]), log(1 - Z[t] * (1 - Z[t])) - log(1 + Z[t]), None,
                        [by.log_product]),
     "a mass as a rate of a bit": (Int(Bern(y, Z[1]), y), 1, None, [by.marginal]),
+    "a factor of another step": (
+        Int(Bern(x[1], rho) * Factor(x[1]), x[1]), Int(Bern(x[2], rho) * Factor(x[2]), x[2]),
+        (1 - rho) * Factor(x[1]).subs(x[1], 0) + rho * Factor(x[1]).subs(x[1], 1),
+        [by.both_values]),
     "a factor that looks back": (later_factor, Factor(x[t - 1]), Factor(x[t]),
                                  [by.ahead, by.chapman_kolmogorov]),
     "a factor of the data that looks ahead": (Factor(x[0]), Expect(p(x[0] | x[1]), Factor(x[0])),

@@ -126,14 +126,17 @@ class Bern(Node):
 class Factor(Node):
     """The positive function r, of its own at each step, at the state of that step.
 
-    At a state that is not tied to a step it is one function, the same at every step.
+    At a state that is not tied to a step it is one function, the same at every step.  It keeps its
+    step where a bit is replaced by its value.
     """
 
-    def __new__(cls, state: Any) -> "Factor":
-        """Take the factor of a state, or of the value 0 or 1 of a bit."""
-        if not isinstance(strict(state), Variable) and state not in (0, 1):
+    def __new__(cls, state: Any, at: Any = None) -> "Factor":
+        """Take the factor of a state, or of the value 0 or 1 of a bit at a step."""
+        state = strict(state)
+        if not isinstance(state, Variable) and state not in (0, 1):
             raise TypeError(f"a factor is one of a state, got {state}")
-        return Expr.__new__(cls, strict(state))
+        at = state.index if isinstance(state, State) else at
+        return Expr.__new__(cls, state, *([] if at is None else [step(at)]))
 
     def _latex(self, printer: Any) -> str:
         return f"r({printer.doprint(self.args[0])})"

@@ -32,7 +32,7 @@ def mass(e: Expr, steps: Steps) -> Expr | None:
 def ahead(e: Expr, steps: Steps) -> Expr | None:
     """After step 0 the factor of a state is the mean of that of the data, given the state."""
     if isinstance(e, Factor) and isinstance(e.args[0], State):
-        start, (state,) = State(0), e.args
+        start, state = State(0), e.args[0]
         if steps.before(start.index, state.index):
             return lang.Expect(lang.p(start | state), Factor(start))
     return None

@@ -198,13 +198,15 @@ class World:
 
     def factor(self, expr: lang.Factor, env: Env) -> Any:
         """The factor at a state: free, or after step 0 the mean of what it will be there."""
-        (state,) = expr.args
+        state, *step = expr.args
         if isinstance(state, lang.Variable):
             self.known(state)
-        if self.settings["factor"] == "ahead" and isinstance(state, lang.State) and state.index > 0:
+        if self.settings["factor"] == "ahead" and step and step[0] > 0:
+            if not isinstance(state, lang.State):
+                raise Outside(f"{expr} looks ahead from a state, not from a value")
             start = lang.State(0)
             return self.value(lang.Expect(lang.p(start | state), lang.Factor(start)), env)
-        return self.free_factor(state, env)
+        return self.free_factor(state, step[0] if step else "", env)
 
     def tilted(self, expr: lang.Tilted, env: Env) -> Any:
         """A state's law times its factor over their mass; given the next state, a free step."""
@@ -218,7 +220,7 @@ class World:
         (state,) = expr.args
         return self.value(lang.p(state) * lang.Factor(state) / lang.Z[state.index], env)
 
-    def free_factor(self, state: Any, env: Env) -> Any:
+    def free_factor(self, state: Any, step: Any, env: Env) -> Any:
         """A factor with free values, of its own at each step."""
         raise NotImplementedError
 

@@ -92,11 +92,10 @@ class FiniteChain(World):
         """A sum over the values of the states."""
         return reduce(add, (self.value(body, env | extra) for extra in self.assignments(states)))
 
-    def free_factor(self, state: Any, env: Env) -> Any:
+    def free_factor(self, state: Any, step: Any, env: Env) -> Any:
         """A free number for each value of the state, and for each step if it is tied to one."""
         if not isinstance(state, lang.Variable) and len(self.values) > 2:
             raise Outside(f"{state} is the value of one bit, of two values")
-        step = state.index if isinstance(state, lang.State) else ""
         return self.domain.free(f"f{step}_{env.get(state, state)}")
 
     def free_step(self, to: Any, start: Any, env: Env) -> Any:

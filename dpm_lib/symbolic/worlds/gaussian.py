@@ -186,9 +186,8 @@ class GaussianChain(World):
             )
         return super().leaf(expr, env)
 
-    def free_factor(self, state: Any, env: Env) -> Gaussian:
+    def free_factor(self, state: Any, step: Any, env: Env) -> Gaussian:
         """A Gaussian in the state, with a free place and width at each step."""
-        step = state.index if isinstance(state, lang.State) else ""
         names = self._names(state)
         place = [Polynomial({(): self._number(f"g{step}")})] * len(names)
         return Gaussian.normal(self.domain, names, place, self._number(f"w{step}"))
