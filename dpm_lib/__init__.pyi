@@ -1,4 +1,14 @@
-from . import evidence, exact, forward, kernels, learning, plots, schedules, symbolic
+from . import (
+    conditioning,
+    evidence,
+    exact,
+    forward,
+    kernels,
+    learning,
+    plots,
+    schedules,
+    symbolic,
+)
 from .bounds import (
     Bound,
     bound,
@@ -9,6 +19,20 @@ from .bounds import (
     sampled_bound,
     second_moment,
     trajectory_bound,
+)
+from .conditioning import (
+    Flipped,
+    Known,
+    Moments,
+    Noisy,
+    Particles,
+    exact_rule,
+    moments_given,
+    paper_rule,
+    particles,
+    predicted_rule,
+    sample_given,
+    tempered_rule,
 )
 from .entropies import (
     EntropyBounds,
@@ -47,14 +71,17 @@ from .protocol import ClosedForm, identity_network, once
 from .reverse import ReverseProcess
 
 __all__ = [
-    "BinomialKernel", "Bound", "ClosedForm", "EntropyBounds", "Estimate", "GaussianKernel",
-    "GaussianLaw", "Kernel", "LogLikelihood", "MLPNetwork", "MixtureLaw", "MultiScaleNetwork",
-    "PatternLaw", "RBFNetwork", "ReverseProcess", "Scaler", "Settings", "StepwiseNetwork",
-    "Trainer", "UNetNetwork", "bits", "bound", "check", "cifar10", "correction", "digits",
-    "divergence", "draw", "draw_log_weights", "edge_term", "evaluate", "evidence", "exact", "fit",
+    "BinomialKernel", "Bound", "ClosedForm", "EntropyBounds", "Estimate", "Flipped",
+    "GaussianKernel", "GaussianLaw", "Kernel", "Known", "LogLikelihood", "MLPNetwork", "MixtureLaw",
+    "Moments", "MultiScaleNetwork", "Noisy", "Particles", "PatternLaw", "RBFNetwork",
+    "ReverseProcess", "Scaler", "Settings", "StepwiseNetwork", "Trainer", "UNetNetwork", "bits",
+    "bound", "check", "cifar10", "conditioning", "correction", "digits", "divergence", "draw",
+    "draw_log_weights", "edge_term", "evaluate", "evidence", "exact", "exact_rule", "fit",
     "forward", "heartbeat", "identity_network", "kernels", "learning", "library_version", "load",
-    "log_likelihood", "log_weight_terms", "log_weights", "mean_and_error", "mnist",
-    "null_log_likelihood", "once", "perturbed", "plots", "posterior_entropy", "prior_term", "prove",
-    "recorded", "reverse_entropy_bounds", "rounding", "sampled_bound", "save", "schedules",
-    "second_moment", "step_entropy", "swiss_roll", "symbolic", "trajectory_bound", "updates",
+    "log_likelihood", "log_weight_terms", "log_weights", "mean_and_error", "mnist", "moments_given",
+    "null_log_likelihood", "once", "paper_rule", "particles", "perturbed", "plots",
+    "posterior_entropy", "predicted_rule", "prior_term", "prove", "recorded",
+    "reverse_entropy_bounds", "rounding", "sample_given", "sampled_bound", "save", "schedules",
+    "second_moment", "step_entropy", "swiss_roll", "symbolic", "tempered_rule", "trajectory_bound",
+    "updates",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ It knows nothing of the printer.  It reads as a mathematician does who has the t
 * A power belongs to the one factor that it is attached to.  A factor carries one superscript;
   x^{(t)} is a state, its superscript an index.
 * q, p, pi, h and sigma directly before a bracket are functions of what the bracket holds, and so
-  is r before a state in a bracket.  A dot between two factors is their inner product.  Any other
+  is r where ``names`` has no r.  A dot between two factors is their inner product.  Any other
   letter is a number, a rate with its step as subscript, or a state: ``names`` says which.
 * dx after an integral sign is a measure.  I, the unit matrix, counts as 1.
 * White space and the size of brackets mean nothing.
@@ -72,6 +72,9 @@ FORMS = {
     "q ( conditional )": _density("q"),
     "p ( conditional )": _density("p"),
     r"\pi ( conditional )": _density("pi"),
+    r"\tilde p ( conditional )": lambda states: sym.Tilted(*states[0], *states[1]),
+    r"\tilde Z _ { expression }": lambda step: sym.Z[step],
+    "r ( state )": sym.Factor,
     "H _ q ( conditional )": _entropy("q"),
     "H _ p ( conditional )": _entropy("p"),
     r"T _ \pi ( state \mid state ; expression )": sym.Kernel,
@@ -159,11 +162,8 @@ class _Reader:
     def atom(self):
         for form, build in FORMS.items():
             lead = list(takewhile(lambda word: word not in RULES, form.split()))
-            if self.skip(*lead):
+            if not (lead == ["r", "("] and "r" in self.names) and self.skip(*lead):
                 return build(*self.form(form.split()[len(lead) :]))
-        if self.next() == "r" and self.next(1) == "(" and self.is_state(2):
-            self.at += 1
-            return sym.Factor(*self.form(["(", "state", ")"]))
         if self.next().isdigit():
             self.at += 1
             return Integer(self.next(-1))

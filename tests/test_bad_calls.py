@@ -334,6 +334,45 @@ TABLE = [
     *rows("width", "parzen(x, x, •)", *NO_NUMBER),
     *rows("widths", "best_width(x, x, •)", "None", "0.1", "x", "ones[:0]"),
     ("best_width(x, x, 0 * ones)", "width"),
+    # what is known
+    *rows("y", "dpm.Noisy(•, 0.1)", "None", "3.0", "NAN * x", "x.half()", "x[:0]"),
+    *rows("s", "dpm.Noisy(x[0], •)", *NO_NUMBER, "-x[0]", "NAN * x[0]", "ones"),
+    *rows("values", "dpm.Known(•, x[0] > 0)", "None", "NAN * x[0]", "x[0].long()"),
+    *rows("mask", "dpm.Known(x[0], •)", "None", "x[0]", "x[0] < 0", "x > 0", "ones > 0"),
+    *rows("y", "dpm.Flipped(•, 0.1)", "None", "x / 2", "NAN * x"),
+    *rows("c", "dpm.Flipped(x[0], •)", *NO_NUMBER, "1", "1.5"),
+    *(row for call in ("sample_given({}, {}, {}, generator={}, rule={})",
+                       "particles({}, {}, {}, generator={}, rule={})") for row in [
+        *rows("model", "dpm." + call.format("•", "seen", "3", "g", "dpm.paper_rule"), *NO_MODEL),
+        *rows("likelihood", "dpm." + call.format("m", "•", "3", "g", "dpm.paper_rule"), "None", "x",
+              "dpm.Noisy(ones, 0.1)", "dpm.Flipped(x[0], 0.1)", "dpm.Noisy(x[0].float(), 0.1)",
+              "dpm.Known(ones, ones > 0)", "lambda u: u"),
+        *rows("likelihood", "dpm." + call.format("bm", "•", "3", "g", "dpm.predicted_rule"),
+              "seen", "lambda u: u.sum(1)", "dpm.Known(x[0] / 2, x[0] > 0)"),
+        *rows("likelihood", "dpm." + call.format("m", "•", "3", "g", "dpm.tempered_rule"),
+              "dpm.Known(x[0], x[0] > 0)"),
+        *rows("n", "dpm." + call.format("m", "seen", "•", "g", "dpm.paper_rule"), *NO_COUNT),
+        *rows("generator", "dpm." + call.format("m", "seen", "3", "•", "dpm.paper_rule"),
+              *NO_GENERATOR),
+        *rows("rule", "dpm." + call.format("m", "seen", "3", "g", "•"), "None", "'paper'",
+              "lambda m, r, n: None"),
+        *rows("law", "dpm." + call.format("m", "seen", "3", "g", "dpm.exact_rule(•)"), "None", "x",
+              "mixture", "dpm.heartbeat(5)", "dpm.GaussianLaw(0 * x[0], 2 * x[0])"),
+    ]),
+    ("dpm.particles(m, dpm.Noisy(x, 0.1), 3, generator=g)", "likelihood"),
+    ("dpm.particles(m, dpm.Known(x[0], x[0] > 0), 3, generator=g, rule=dpm.paper_rule)", "rule"),
+    *rows("resample_below", "dpm.particles(m, seen, 3, generator=g, resample_below=•)", "-0.1",
+          "1.1", "NAN", "None", "True", "'0'"),
+    ("dpm.particles(m, lambda u: torch.full_like(u[:, 0], -INF), 3, generator=g, "
+     "rule=dpm.paper_rule)", "likelihood"),
+    ("dpm.sample_given(exact, lambda u: u.sum(1), 3, generator=g, rule=dpm.exact_rule(law))",
+     "likelihood"),
+    *rows("model", "dpm.moments_given(•, seen, dpm.paper_rule)", "None", "x",
+          "returns(lambda xt, t: normal(xt**2, 1))", "dpm.ReverseProcess(k, mixture.reversal(k))"),
+    *rows("likelihood", "dpm.moments_given(m, •, dpm.paper_rule)", "None",
+          "dpm.Noisy(x, 0.1)"),
+    ("dpm.paper_rule(dpm.ReverseProcess(k, mixture.reversal(k)), lambda u: u.sum(1), 3)"
+     ".look(x, 2)", "likelihood"),
     # records
     *rows("recipe", "experiments.run(•, file.parent, seed=0)", "'cifar'", "None", "3"),
     *rows("seed", "experiments.run('swiss-roll', file.parent, seed=•)", "None", "1.5", "-1",
@@ -387,6 +426,8 @@ def things():
         bits=lambda p: Independent(Bernoulli(p, validate_args=False), 1, validate_args=False),
         m=mlp_model(k), bm=mlp_model(b), ones=torch.ones(3).double(), outputs=(x, x),
         identity=dpm.ReverseProcess(k, dpm.identity_network(k, (2,))), outliers=outliers,
+        seen=dpm.Noisy(x[0], 0.1),
+        exact=dpm.ReverseProcess(k, dpm.GaussianLaw(0 * x[0], x[0]).reversal(k)),
         chain=torch.ones(5, 3, 2).double(), law=dpm.GaussianLaw(0 * x[0], x[0]),
         mixture=dpm.MixtureLaw(x[:, 0], torch.eye(3, 2).double(), x[0, 0]),
         mixture3=dpm.MixtureLaw(x[:, 0], torch.eye(3).double(), x[0, 0]),
@@ -477,5 +518,6 @@ def test_the_table_is_long_and_misses_nobody():
     called = {name for call, _ in TABLE for name in re.findall(r"\w+", call)}
     public = {name for name in dpm.__all__ if callable(getattr(dpm, name))}
     no_door = {"Bound", "ClosedForm", "EntropyBounds", "Estimate", "Kernel", "LogLikelihood",
+               "Moments", "Particles",
                "library_version", "check", "prove"}  # fmt: skip
     assert public - called == no_door

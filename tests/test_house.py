@@ -13,7 +13,8 @@ import dpm_lib
 ROOT = Path(dpm_lib.__file__).parent
 ORDER = (
     "doors", "schedules", "kernels", "forward", "protocol", "reverse", "perturbation", "likelihood",
-    "bounds", "entropies", "exact", "symbolic", "evidence", "learning.networks", "learning.data",
+    "bounds", "entropies", "exact", "conditioning", "symbolic", "evidence", "learning.networks",
+    "learning.data",
     "learning.objectives", "learning.parallel", "learning.training", "learning.evaluation",
     "learning.checkpoints", "learning.recipes", "learning.runs", "learning.experiments",
     "learning.windows", "plots", "explore", "cli", "__main__",

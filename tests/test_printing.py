@@ -34,7 +34,9 @@ from dpm_lib.symbolic import (
     Square,
     Sum,
     T,
+    Tilted,
     Variable,
+    Z,
     alpha_bar,
     beta,
     by,
@@ -68,7 +70,12 @@ PAGES = [
     for page in house.pages()
     if "{code-cell}" in house.source(page) and "dpm_lib.symbolic" in house.source(page)
 ]
-WORLDS = [FiniteChain(T=2), BinomialChain(T=2), GaussianChain(T=2)]
+WORLDS = [
+    FiniteChain(T=2),
+    BinomialChain(T=2),
+    GaussianChain(T=2),
+    BinomialChain(T=2, factor="any"),
+]
 Y = Variable("y")
 
 
@@ -166,7 +173,7 @@ def test_the_block_of_a_derivation_holds_its_lines(page):
 LEAVES = [
     q(x[0]), p(x[1] | x[0]), pi(x[2]), Kernel(x[1], x[0], beta[1]), Normal(x[1], mu_0, 1),
     Bern(x[1], rho), Entropy(q(x[1] | x[0])), KL(q(x[0]), p(x[0])), h(rho), Square(x[0]),
-    Dot(x[0], x[1] - mu_0), Factor(x[0]), Logistic(mu_0),
+    Dot(x[0], x[1] - mu_0), Logistic(mu_0), Factor(x[1]), Tilted(x[0]), Tilted(x[0], x[1]), Z[1],
     beta[1], alpha_bar[2], rho, d, x[0], Y, pi_number, Integer(-1), Integer(3), Rational(2, 3),
 ]  # fmt: skip
 POWERS = [Integer(-2), Integer(-1), Rational(-1, 2), Rational(1, 2), Integer(2), n]

@@ -24,8 +24,10 @@ from dpm_lib.symbolic import (
     Square,
     Sum,
     T,
+    Tilted,
     Unproved,
     Variable,
+    Z,
     alpha,
     alpha_bar,
     at_least,
@@ -208,6 +210,8 @@ middle = Product(earlier / later, (t, 2, T))
 entropies = Sum(Entropy(later), (t, 2, T)) - Sum(Entropy(earlier), (t, 2, T))
 step_of_p = Product(p(x[t - 1] | x[t]), (t, 1, T))
 gaussian = (by.step, by.gaussian_kernel, by.rates)
+tilted_step = p(x[t - 1] | x[t]) * Z[t] * Factor(x[t - 1]) / (Z[t - 1] * Factor(x[t]))
+later_factor = Expect(p(x[t - 1] | x[t]), Factor(x[t - 1]))
 FALSE = {
     "E15": (Expect(q(x[T]), log(pi(x[T]))), -H, -H + alpha_bar[T] * (score + H), [by.prior_score]),
     "E17": (p(x[0] | x[1]), q(x[1] | x[0]), pi(x[0]) * q(x[1] | x[0]) / pi(x[1]),
@@ -271,6 +275,22 @@ FALSE = {
     "a sum with a term too few": (
         Sum(Entropy(later), (t, 1, T)), Sum(Entropy(later), (t, 2, T)),
         Entropy(q(x[1] | x[0])) + Sum(Entropy(later), (t, 2, T)), [by.first_step]),
+    "a step that is normalised alone": (
+        Int(tilted_step, x[t - 1]), 1, Z[t] / (Z[t - 1] * Factor(x[t])) * later_factor,
+        [by.linearity, by.as_average]),
+    "a tilted law without its mass": (Tilted(x[t]), p(x[t]) * Factor(x[t]),
+                                      p(x[t]) * Factor(x[t]) / Z[t], [by.tilted]),
+    "a mass below 1": (log(1 - Z[t]), log(1 - Z[t] * (1 - Z[t])) - log(1 + Z[t]), None,
+                       [by.log_product]),
+    "a mass as a rate of a bit": (Int(Bern(y, Z[1]), y), 1, None, [by.marginal]),
+    "a factor of another step": (
+        Int(Bern(x[1], rho) * Factor(x[1]), x[1]), Int(Bern(x[2], rho) * Factor(x[2]), x[2]),
+        (1 - rho) * Factor(x[1]).subs(x[1], 0) + rho * Factor(x[1]).subs(x[1], 1),
+        [by.both_values]),
+    "a factor that looks back": (later_factor, Factor(x[t - 1]), Factor(x[t]),
+                                 [by.ahead, by.chapman_kolmogorov]),
+    "a factor of the data that looks ahead": (Factor(x[0]), Expect(p(x[0] | x[1]), Factor(x[0])),
+                                              None, [by.ahead]),
     "a product of sums over coordinates": (
         Square(x[0]) * Square(x[1]), d * Square(x[0]), None, [by.coordinates]),
     "an inner product as large as the vectors": (
@@ -312,6 +332,13 @@ def test_the_range_of_a_step_counts():
     both, plain = q(x[t] | (x[t - 1], x[0])), q(x[t] | x[t - 1])
     assert rest(both, plain, by.markov, first=1) is not None
     assert rest(both, plain, by.markov, first=2) is None
+
+
+def test_a_factor_looks_ahead_after_the_data_only():
+    """At t - 1, which may be 0, it is left alone for t from 1 and looks ahead for t from 2."""
+    start = Expect(p(x[0] | x[t - 1]), Factor(x[0]))
+    assert rest(Factor(x[t - 1]), start, by.ahead, first=2) is None
+    assert rest(Factor(x[t - 1]), start, by.ahead, first=1) is not None
 
 
 def test_a_result_holds_in_its_range_only():

@@ -273,7 +273,7 @@ def test_a_factor_is_one_of_a_single_state(what):
     with pytest.raises(TypeError, match="of a state, got"):
         Factor(what)
     for world in (FiniteChain(1), BinomialChain(1), GaussianChain(1)):
-        with pytest.raises(ValueError, match="has no value"):
+        with pytest.raises(ValueError, match="has no factor"):
             world.value(Factor(x[0]), {x[0]: 0})
 
 

@@ -115,6 +115,17 @@ EQUATIONS: dict[str, Equation] = {
         Equation("covariance-readout", "The variance of a step, read out", "readout", (64,)),
         Equation("mean-readout", "The mean of a step, read out", "readout", (65,)),
         Equation("readout-equilibrium", "What many such steps lead to", "readout"),
+        # multiplying distributions
+        Equation("tilted-marginal", "The law of each state, times r", "conditioning", (16,)),
+        Equation("tilted-consistency", "What a step has to do", "conditioning", (18, 19, 20)),
+        Equation("tilted-kernel", "A step that does it", "conditioning", (17, 21)),
+        Equation("tilted-trajectory", "All steps together are always right", "conditioning"),
+        Equation("tilted-mass", "One step alone has another mass", "conditioning"),
+        Equation("look-ahead", "The factor that looks ahead", "conditioning"),
+        Equation("exact-conditioning", "Steps that are laws as they stand", "conditioning"),
+        Equation("normalised-rule", "What the normalised steps sample", "conditioning", (22,)),
+        Equation("evidence-twice", "The evidence is counted twice", "conditioning", (23,)),
+        Equation("gaussian-product", "A Gaussian times a Gaussian", "conditioning"),
     )
 }
 
@@ -147,6 +158,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     "feller": ("exact",),
     "perturbation": ("perturbation",),
     "readout": ("kernels", "learning.networks"),
+    "conditioning": ("conditioning",),
+    "inpainting": ("conditioning",),
     "swiss_roll": TRAINING,
     "heartbeat": TRAINING,
     "digits": TRAINING,

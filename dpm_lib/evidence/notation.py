@@ -45,6 +45,7 @@ _CHOSEN: list[tuple[Any, ...]] = [
     (r"\theta", "model.parameters()", "", "the trained parameters of the reverse chain", False),
     (r"f_\mu", "network", "(B, *event)", "mean of a learned Gaussian reverse step"),
     (r"f_\Sigma", "network", "(B, *event)", "variance of a learned Gaussian reverse step"),
+    (r"r(x^{(t)})", "likelihood", "(B,)", "positive factor that multiplies the law of a state"),
     (r"f_b", "network", "(B, *event)", "rate P(x = 1) of a learned binomial reverse step"),
 ]
 _DEFINED: list[tuple[Any, ...]] = [
@@ -78,6 +79,8 @@ _DEFINED: list[tuple[Any, ...]] = [
     (r"R", "", "", "how far two bits are from independent, 1 where they are", False),
     (r"h(r)", "Bernoulli(r).entropy()", "", "entropy of a bit that is 1 with probability r, nats"),
     (r"D_{KL}(q\,\Vert\,p)", "kl", "(B, T - 1)", "Kullback–Leibler divergence, nats"),
+    (r"\tilde p(x^{(t)})", "sample_given", "", "law of a state times its factor r, normalised"),
+    (r"\tilde Z_t", "log_evidence", "scalar", "mass of p times r at step t"),
     (r"L", "log_likelihood", "(B,)", "expected log likelihood of the data, nats"),
     (r"L_{null}", "null_log_likelihood", "(B,)", "log likelihood of the data under the prior"),
     (r"u,\ y,\ z,\ r,\ a,\ b,\ c,\ k", "", "", "placeholders, introduced where used", False),
@@ -88,6 +91,7 @@ _FOLLOWS: list[tuple[Any, ...]] = [
         r"\tilde\beta_t", "posterior(...).variance", "(B, *event)",
         "variance of a forward posterior", False,
     ),
+    (r"\hat x^{(0)}", "", "(B, *event)", "the data point that a reverse step expects", False),
     (r"v_t", "variance", "float", "variance of the state at step t for Gaussian data", False),
     (r"K", "K", "(B,)", "lower bound of L, nats"),
     (r"K_1,\ K_2", "", "(B,)", "the two parts of K: the steps, and the end of the chain"),

@@ -34,7 +34,7 @@ def only_in_indices(expr: Any) -> None:
     """Refuse a step that is taken for a number, and limits that are not linear in it."""
     if expr in (lang.T, lang.t, lang.s, lang.n):
         raise Unproved(f"the step {expr} may stand in an index or a limit only")
-    if isinstance(expr, lang.Variable | lang.Rate):
+    if isinstance(expr, lang.Variable | lang.Rate | lang.Factor):
         return
     parts = expr.args
     if isinstance(expr, sp.Sum | sp.Product):

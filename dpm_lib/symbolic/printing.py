@@ -18,7 +18,7 @@ from sympy.printing.latex import LatexPrinter
 
 __all__ = ["aligned", "latex"]
 
-_LAWS = ("Density", "Kernel", "Normal", "Bern")
+_LAWS = ("Tilted", "Density", "Kernel", "Normal", "Bern")
 _FACTORS = (*_LAWS, "Factor", "Logistic", "exp")  # stand before the others, or in a fraction
 _ORDER = (
     *_FACTORS, "State", "Variable", "Square", "Dot", "Product", "log", "h", "KL", "Entropy",

@@ -19,6 +19,7 @@ from dpm_lib.symbolic.language import (
     Dot,
     Entropy,
     Expect,
+    Factor,
     Int,
     Kernel,
     Logistic,
@@ -27,7 +28,9 @@ from dpm_lib.symbolic.language import (
     Square,
     Sum,
     T,
+    Tilted,
     Variable,
+    Z,
     alpha,
     alpha_bar,
     beta,
@@ -56,6 +59,7 @@ from dpm_lib.symbolic.reasons import (
 )
 from dpm_lib.symbolic.rules import diffusion as k
 from dpm_lib.symbolic.rules import probability as r
+from dpm_lib.symbolic.rules import tilting as tilt
 from dpm_lib.symbolic.rules.kernel import Rule, Unproved, algebra, normal, proof, proves
 from dpm_lib.symbolic.worlds import BinomialChain, FiniteChain, GaussianChain, World
 
@@ -307,6 +311,16 @@ _in_worlds(k.logistic, Logistic(u), Logistic(log(a) - u),
            worlds=[GaussianChain(T=1, free=[a], exponents=[u])])  # fmt: skip
 _in_worlds(k.both_values, Int(Bern(y, rate) * log(Bern(y, other)), y),
            Expect(Bern(y, rate), log(Bern(y, other))), worlds=BIT)  # fmt: skip
+
+# tilted laws -------------------------------------------------------------------------------------
+
+TILTED = [FiniteChain(T=2, factor="any"), FiniteChain(T=3, factor="any"),
+          GaussianChain(T=2, factor="any")]  # fmt: skip
+AHEAD = [FiniteChain(T=2, factor="ahead"), FiniteChain(T=3, factor="ahead"),
+         GaussianChain(T=2, factor="ahead")]  # fmt: skip
+_in_worlds(tilt.tilted, Tilted(x[t]), worlds=TILTED, first=0)
+_in_worlds(tilt.mass, Z[t], worlds=TILTED, first=0)
+_in_worlds(tilt.ahead, Factor(x[t]), worlds=AHEAD)
 
 # every dimension ---------------------------------------------------------------------------------
 

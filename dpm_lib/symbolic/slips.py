@@ -22,6 +22,7 @@ CONFUSED = {
     r"\bar\alpha": (r"\bar\beta", r"\alpha"),
     r"\bar\beta": (r"\bar\alpha", r"\beta"),
     "v": (r"\bar\beta",),
+    r"\tilde Z": (),
 }
 """Rates that are taken for one another: signal for noise, the bar or none."""
 
@@ -128,7 +129,7 @@ def _slips_of(part: Any) -> Iterator[tuple[str, Any]]:
         part, lang.Square | lang.h | lang.Bern | lang.Kernel | lang.Normal | lang.Factor
     ):
         yield "squared", part**2
-    if isinstance(part, lang.Rate | lang.Density):
+    if isinstance(part, lang.Rate | lang.Density | lang.Factor):
         yield "squared", part**2
         yield "root", sp.sqrt(part)
     if isinstance(part, Expr) and not isinstance(part, lang.Variable):

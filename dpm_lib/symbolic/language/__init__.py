@@ -16,7 +16,6 @@ from dpm_lib.symbolic.language.averages import (
     Dot,
     Entropy,
     Expect,
-    Factor,
     Int,
     Logistic,
     Square,
@@ -26,11 +25,15 @@ from dpm_lib.symbolic.language.averages import (
 )  # fmt: skip
 from dpm_lib.symbolic.language.laws import (
     RATES,
+    UNBOUNDED,
     Bern,
     Density,
+    Factor,
     Kernel,
     Normal,
     Rate,
+    Tilted,
+    Z,
     alpha,
     alpha_bar,
     beta,
@@ -38,6 +41,7 @@ from dpm_lib.symbolic.language.laws import (
     p,
     pi,
     q,
+    r,
     targets,
     v,
 )  # fmt: skip
@@ -59,9 +63,9 @@ from dpm_lib.symbolic.language.states import (
 )  # fmt: skip
 
 __all__ = [
-    "KL", "RATES", "Bern", "Density", "Dot", "Entropy", "Expect", "Factor", "Int", "Kernel",
-    "Logistic", "Normal", "Product", "Rate", "Rational", "Span", "Square", "State", "Sum", "T",
-    "Variable", "alpha", "alpha_bar", "beta", "beta_bar", "d", "e", "exp", "free_states", "h",
-    "log", "m_2", "mu_0", "n", "p", "pi", "pi_number", "q", "repeated", "rho", "s", "sqrt", "t",
-    "targets", "v", "x",
+    "KL", "RATES", "UNBOUNDED", "Bern", "Density", "Dot", "Entropy", "Expect", "Factor", "Int",
+    "Kernel", "Logistic", "Normal", "Product", "Rate", "Rational", "Span", "Square", "State", "Sum",
+    "T", "Tilted", "Variable", "Z", "alpha", "alpha_bar", "beta", "beta_bar", "d", "e", "exp",
+    "free_states", "h", "log", "m_2", "mu_0", "n", "p", "pi", "pi_number", "q", "r", "repeated",
+    "rho", "s", "sqrt", "t", "targets", "v", "x",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from dpm_lib.symbolic.language.laws import Density, bar, targets
 from dpm_lib.symbolic.language.states import Node, Span, Variable
 
 __all__ = [
-    "KL", "Dot", "Entropy", "Expect", "Factor", "Int", "Logistic", "Square", "free_states", "h",
+    "KL", "Dot", "Entropy", "Expect", "Int", "Logistic", "Square", "free_states", "h",
     "repeated",
 ]  # fmt: skip
 
@@ -119,19 +119,6 @@ class Dot(Node):
             for vector, text in zip(self.args, map(printer.doprint, self.args), strict=True)
         )
         return f"{first}\\cdot {second}"
-
-
-class Factor(Node):
-    """The positive function r of a state that a law is multiplied by."""
-
-    def __new__(cls, state: Any) -> "Factor":
-        """Take the function at a state."""
-        if not isinstance(state, Variable) or isinstance(state, Span):
-            raise TypeError(f"a factor is one of a state, got {state}")
-        return Expr.__new__(cls, state)
-
-    def _latex(self, printer: Any) -> str:
-        return f"r({printer.doprint(self.args[0])})"
 
 
 class Logistic(Node):

@@ -5,11 +5,11 @@ from typing import Any
 from sympy import Expr, Symbol, Tuple
 
 from dpm_lib.symbolic.entry import step, strict
-from dpm_lib.symbolic.language.states import Given, Node, Variable
+from dpm_lib.symbolic.language.states import Given, Node, Span, State, Variable
 
 __all__ = [
-    "RATES", "Bern", "Density", "Kernel", "Normal", "Rate", "alpha", "alpha_bar", "bar", "beta",
-    "beta_bar", "p", "pi", "q", "targets", "v",
+    "RATES", "UNBOUNDED", "Bern", "Density", "Factor", "Kernel", "Normal", "Rate", "Tilted", "Z",
+    "alpha", "alpha_bar", "bar", "beta", "beta_bar", "p", "pi", "q", "r", "targets", "v",
 ]  # fmt: skip
 
 
@@ -65,11 +65,14 @@ class _Law:
 q, p, pi = _Law("q"), _Law("p"), _Law("pi")
 
 
-RATES = (r"\alpha", r"\beta", r"\bar\alpha", r"\bar\beta", "v")
+UNBOUNDED = ("v", r"\tilde Z")
+"""Those of the rates that may be larger than 1."""
+
+RATES = (r"\alpha", r"\beta", r"\bar\alpha", r"\bar\beta", *UNBOUNDED)
 
 
 class Rate(Node):
-    """A number tied to a step: beta, alpha, their cumulative versions, the variance v."""
+    """A number of a step: beta, alpha, their cumulative versions, the variance v, the mass Z."""
 
     def __new__(cls, name: Symbol, index: Any) -> "Rate":
         """Make the rate of a step."""
@@ -93,7 +96,7 @@ class _Rates:
 
 beta, alpha = _Rates(r"\beta"), _Rates(r"\alpha")
 beta_bar, alpha_bar = _Rates(r"\bar\beta"), _Rates(r"\bar\alpha")
-v = _Rates("v")
+v, Z = _Rates("v"), _Rates(r"\tilde Z")
 
 
 class Kernel(Node):
@@ -118,6 +121,43 @@ class Bern(Node):
 
     def _latex(self, printer: Any) -> str:
         return f"\\mathcal B({printer.doprint(self.args[0])};\\,{printer.doprint(self.args[1])})"
+
+
+class Factor(Node):
+    """The positive function r, of its own at each step, at the state of that step.
+
+    At a state that is not tied to a step it is one function, the same at every step.  It keeps its
+    step where a bit is replaced by its value.
+    """
+
+    def __new__(cls, state: Any, at: Any = None) -> "Factor":
+        """Take the factor of a state, or of the value 0 or 1 of a bit at a step."""
+        state = strict(state)
+        if isinstance(state, Span) or (not isinstance(state, Variable) and state not in (0, 1)):
+            raise TypeError(f"a factor is one of a state, got {state}")
+        at = state.index if isinstance(state, State) else at
+        return Expr.__new__(cls, state, *([] if at is None else [step(at)]))
+
+    def _latex(self, printer: Any) -> str:
+        return f"r({printer.doprint(self.args[0])})"
+
+
+r = Factor
+
+
+class Tilted(Node):
+    """The law of a state times its factor; given the state after it, any step in its place."""
+
+    def __new__(cls, state: Any, given: Any = None) -> "Tilted":
+        """Tilt the law of a state; given the next, whatever step is to be used."""
+        states = (state,) if given is None else (state, given)
+        if not all(isinstance(u, State) for u in states):
+            raise TypeError(f"a law is tilted at states of the chain, got {states}")
+        return Expr.__new__(cls, *states)
+
+    def _latex(self, printer: Any) -> str:
+        states = r"\mid ".join(map(printer.doprint, self.args))
+        return rf"\tilde p({states})"
 
 
 def targets(law: Any) -> tuple[Expr, ...]:

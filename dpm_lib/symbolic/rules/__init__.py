@@ -3,4 +3,4 @@
 The kernel is three modules: the order of ``steps``, the ``ring``, and ``kernel``, which rewrites.
 """
 
-__all__ = ["diffusion", "kernel", "probability", "ring", "steps"]
+__all__ = ["diffusion", "kernel", "probability", "ring", "steps", "tilting"]

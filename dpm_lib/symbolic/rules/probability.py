@@ -27,7 +27,7 @@ __all__ = [
 ]
 # fmt: on
 
-x, V = lang.x, lang.v.name
+x, V = lang.x, [(sp.Symbol(name),) for name in lang.UNBOUNDED]
 
 
 # definitions -------------------------------------------------------------------------------------
@@ -255,7 +255,7 @@ def _is_probability(e: Expr) -> bool:
     """
     powers = [pair for m in ring.polynomial(e) for pair in m]
     inside = lang.Variable | lang.Rate | sp.Symbol
-    if not all(k == 1 and isinstance(a, inside) and a.args[:1] != (V,) for a, k in powers):
+    if not all(k == 1 and isinstance(a, inside) and a.args[:1] not in V for a, k in powers):
         return False
     atoms = sorted({a for a, _ in powers}, key=sp.default_sort_key)
     corners = product((sp.S.Zero, sp.S.One), repeat=len(atoms))
@@ -425,7 +425,7 @@ def positive(e: Expr) -> bool:
         return all(map(positive, e.args[:1] if isinstance(e, sp.Pow) else e.args))
     if e.is_Add:
         rest = sp.expand(1 - e)
-        below_one = isinstance(rest, lang.Rate) and rest.args[0].name != "v"
+        below_one = isinstance(rest, lang.Rate) and rest.args[0].name not in lang.UNBOUNDED
         return below_one or rest == lang.rho or all(map(positive, e.args))
     if isinstance(e, lang.Variable | Entropy | Expect | Int | lang.KL):
         return False

@@ -46,6 +46,7 @@ class World:
         self.settings, self.T = dict(settings), settings["T"]
         self.domain = domain(ranges)
         given = [words for name, words in self.conditions.items() if settings.get(name)]
+        given += ["r the mean of what it will be"] if settings.get("factor") == "ahead" else []
         self.claim: dict[str, Any] = {"T": self.T, **({"given": given} if given else {})}
         self._values: dict[Any, Any] = {}
 
@@ -115,6 +116,12 @@ class World:
             return self.value(expr.definition(), env)
         if isinstance(expr, lang.Rate):
             return self.rate(expr)
+        if isinstance(expr, lang.Factor | lang.Tilted):
+            if not self.settings.get("factor"):
+                raise Outside(f'a {self.name} has no factor, but factor="any" gives it one')
+            return (
+                self.factor(expr, env) if isinstance(expr, lang.Factor) else self.tilted(expr, env)
+            )
         return self.leaf(expr, env)
 
     def logarithm(self, inside: Expr, env: Env) -> Any:
@@ -181,6 +188,9 @@ class World:
         if not (t.is_Integer and first <= t <= self.T):
             raise Outside(f"{expr} does not exist in a chain of {self.T} steps")
         one, minus = self.constant(Fraction(1)), self.constant(Fraction(-1))
+        if name == r"\tilde Z":
+            state = lang.State(t)
+            return self.value(lang.Int(lang.p(state) * lang.Factor(state), state), {})
         if name == r"\alpha":
             return self.signal(int(t))
         if name == r"\beta":
@@ -191,9 +201,47 @@ class World:
         lost = one + minus * kept
         return lost if name == r"\bar\beta" else self.spread(kept, lost)
 
+    def factor(self, expr: lang.Factor, env: Env) -> Any:
+        """The factor at a state: free, or after step 0 the mean of what it will be there."""
+        state, *step = expr.args
+        if isinstance(state, lang.Variable):
+            self.known(state)
+        if self.settings["factor"] == "ahead" and step and step[0] > 0:
+            if not isinstance(state, lang.State):
+                raise Outside(f"{expr} looks ahead from a state, not from a value")
+            start = lang.State(0)
+            return self.value(lang.Expect(lang.p(start | state), lang.Factor(start)), env)
+        return self.free_factor(state, step[0] if step else "", env)
+
+    def tilted(self, expr: lang.Tilted, env: Env) -> Any:
+        """A state's law times its factor over their mass; given the next state, a free step."""
+        for state in expr.args:
+            self.known(state)
+        if len(expr.args) == 2:
+            to, start = expr.args
+            if start.index - to.index != 1:
+                raise Outside(f"{expr} is no step from a state to the one before")
+            return self.free_step(to, start, env)
+        (state,) = expr.args
+        return self.value(lang.p(state) * lang.Factor(state) / lang.Z[state.index], env)
+
+    def free_factor(self, state: Any, step: Any, env: Env) -> Any:
+        """A factor with free values, of its own at each step."""
+        raise NotImplementedError
+
+    def free_step(self, to: Any, start: Any, env: Env) -> Any:
+        """A step back with free values, of its own at each step."""
+        raise NotImplementedError
+
     def constant(self, number: Fraction) -> Any:
         """A number as a value of this world."""
         return self.domain.constant(number)
+
+    @staticmethod
+    def checked_factor(factor: str) -> None:
+        """Refuse a kind of factor that no world knows."""
+        if factor not in ("", "any", "ahead"):
+            raise ValueError(f"factor must be '', 'any' or 'ahead', got {factor!r}")
 
     def signal(self, t: int) -> Any:
         """alpha_t."""

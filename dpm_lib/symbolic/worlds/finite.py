@@ -22,23 +22,22 @@ INSIDE = (0.05, 0.95)
 class FiniteChain(World):
     """A chain of T steps over a few states with free transition probabilities.
 
-    With ``factor`` there is a function r with any positive value at each state.
+    With ``factor="any"`` there is a positive function r at each step, with free values, and a step
+    back with free values; with ``"ahead"`` r after step 0 is the mean of what it will be there.
     """
 
-    factors: Sequence[Any] = ()
-
-    def __init__(self, T: int = 3, states: int = 2, factor: bool = False, *, domain: Any = Exact):
+    def __init__(self, T: int = 3, states: int = 2, factor: str = "", *, domain: Any = Exact):
         self.checked_sizes(T=T, states=states)
+        self.checked_factor(factor)
         free = states - 1
         names = [f"q0_{i}" for i in range(free)] + [f"r_{i}" for i in range(free)]
         names += [f"{c}{t}_{i}{j}" for c in "qp" for t in range(1, T + 1)
                   for i in range(states) for j in range(free)]  # fmt: skip
         low, high = INSIDE
-        ranges = dict.fromkeys(names, (low / free, high / free))
-        ranges |= _factor_ranges(states if factor else 0)
-        super().__init__({"T": T, "states": states, "factor": factor}, ranges, domain)
+        settings = {"T": T, "states": states} | ({"factor": factor} if factor else {})
+        ranges = dict.fromkeys(names, (low / free, high / free)) | _factors(T, states, factor)
+        super().__init__(settings, ranges, domain)
         self.values = list(range(states))
-        self.factors = [self.domain.free(f"f{i}") for i in self.values] if factor else ()
         self.law, self.prior = self._row("q0_", free), self._row("r_", free)
         self.forward, self.reverse = (
             {t: [self._row(f"{c}{t}_{i}", free) for i in self.values] for t in range(1, T + 1)}
@@ -93,20 +92,20 @@ class FiniteChain(World):
         """A sum over the values of the states."""
         return reduce(add, (self.value(body, env | extra) for extra in self.assignments(states)))
 
-    def leaf(self, expr: Expr, env: Env) -> Any:
-        """The function r at a state."""
-        if isinstance(expr, lang.Factor) and self.factors:
-            return self.factors[env[expr.args[0]]]
-        return super().leaf(expr, env)
+    def free_factor(self, state: Any, step: Any, env: Env) -> Any:
+        """A free number for each value of the state, and for each step if it is tied to one."""
+        if not isinstance(state, lang.Variable) and len(self.values) > 2:
+            raise Outside(f"{state} is the value of one bit, of two values")
+        return self.domain.free(f"f{step}_{env.get(state, state)}")
+
+    def free_step(self, to: Any, start: Any, env: Env) -> Any:
+        """A free number for each pair of values."""
+        return self.domain.free(f"k{start.index}_{env[start]}{env[to]}")
 
     def assignments(self, states: list[Any]) -> Iterator[Env]:
         """Every way to give values to free states."""
         for values in product(self.values, repeat=len(states)):
             yield dict(zip(states, values, strict=True))
-
-
-def _factor_ranges(states: int) -> dict[str, tuple[float, float]]:
-    return {f"f{i}": (0.2, 2.0) for i in range(states)}
 
 
 class BinomialChain(FiniteChain):
@@ -128,10 +127,12 @@ class BinomialChain(FiniteChain):
         unit: bool = False,
         free: Sequence[Symbol] = (),
         exponents: Sequence[Symbol] = (),
+        factor: str = "",
         *,
         domain: Any = Exact,
     ):
         self.checked_sizes(T=T, dimension=dimension)
+        self.checked_factor(factor)
         self.bits = list(product((0, 1), repeat=dimension))
         size, loose = len(self.bits), len(self.bits) - 1
         learned = range(2 if edge else 1, T + 1)
@@ -142,9 +143,9 @@ class BinomialChain(FiniteChain):
         ranges |= {f"{row}{j}": part for row in rows for j in range(loose)}
         if unit:  # all but the first and the last pattern are free, and rare
             ranges |= {f"q0_{j}": (0.05 / loose, 0.6 / loose) for j in range(1, loose)}
-        ranges |= {f"exp {u}": (0.2, 2.0) for u in exponents}
+        ranges |= {f"exp {u}": (0.2, 2.0) for u in exponents} | _factors(T, size, factor)
         settings = {"T": T, "dimension": dimension, "edge": edge, "unit": unit, "free": free}
-        settings |= {"exponents": exponents}
+        settings |= {"exponents": exponents} | ({"factor": factor} if factor else {})
         World.__init__(self, settings, ranges, domain)
         self.values = list(range(size))
         self._rho = self.domain.free("rho")
@@ -220,3 +221,13 @@ class BinomialChain(FiniteChain):
             if not (side.is_zero() or side.is_positive()):
                 raise Outside(f"{rate} is no probability")
         return value
+
+
+def _factors(T: int, states: int, factor: str) -> dict[str, tuple[float, float]]:
+    """Names of the free values of a factor and of free steps back."""
+    if not factor:
+        return {}
+    ways = range(states)
+    names = [f"f{t}_{i}" for t in ("", *range(T + 1)) for i in ways]
+    names += [f"k{t}_{i}{j}" for t in range(1, T + 1) for i in ways for j in ways]
+    return dict.fromkeys(names, (0.2, 2.0))

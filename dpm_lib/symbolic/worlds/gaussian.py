@@ -25,7 +25,8 @@ class GaussianChain(World):
     step t is N(k_t x + c_t, s_t); with ``edge`` the last one is the kernel itself.  Symbols in
     ``free`` take any value (any positive value, if they are positive), those in ``exponents`` that
     of the logarithm of any positive number, so that their exponentials are numbers here.  With
-    ``factor`` there is a function r, the exponential of any quadratic form of one curvature.
+    ``factor`` the function r at each step is a Gaussian in the state, and the free step back is
+    linear and Gaussian.
     """
 
     conditions = {"edge": "fixed edge step", "unit": "second moment 1"}  # noqa: RUF012
@@ -38,11 +39,12 @@ class GaussianChain(World):
         unit: bool = False,
         free: Sequence[Symbol] = (),
         exponents: Sequence[Symbol] = (),
-        factor: bool = False,
+        factor: str = "",
         *,
         domain: Any = Exact,
     ):
         self.checked_sizes(T=T, dimension=dimension)
+        self.checked_factor(factor)
         positive, anything = (0.2, 2.0), (-2.0, 2.0)
         ranges = {"pi": (PI, PI), "mu_0": (-0.9, 0.9) if unit else anything}
         ranges |= {} if unit else {"v_0": positive}
@@ -51,11 +53,14 @@ class GaussianChain(World):
         for t in range(2 if edge else 1, T + 1):
             ranges |= {f"k{t}": anything, f"c{t}": anything, f"s{t}": positive}
         ranges |= {f"exp {u}": positive for u in exponents}
-        ranges |= {"bend": positive, "slope": anything} if factor else {}
+        for t in ("", *range(T + 1)) if factor else ():
+            ranges |= {f"g{t}": anything, f"w{t}": positive}
+        for t in range(1, T + 1) if factor else ():
+            ranges |= {f"l{t}": anything, f"o{t}": anything, f"z{t}": positive}
         settings = {"T": T, "dimension": dimension, "edge": edge, "unit": unit, "free": free}
-        settings |= {"exponents": exponents, "factor": factor}
+        settings |= {"exponents": exponents} | ({"factor": factor} if factor else {})
         super().__init__(settings, ranges, domain)
-        self.dimension, self.edge, self.factor = dimension, edge, factor
+        self.dimension, self.edge = dimension, edge
         self._number = self.domain.free
         self._zero, self._one, self._minus = (self.domain.constant(k) for k in (0, 1, -1))
         self._mean = self._number("mu_0")
@@ -105,12 +110,6 @@ class GaussianChain(World):
         return [
             self.value(expr, env | {"coordinate": i}).polynomial() for i in range(self.dimension)
         ]
-
-    def _log_factor(self, state: Any) -> Polynomial:
-        """log r of a state, up to a constant."""
-        bend, slope = self._minus * self._number("bend"), self._number("slope")
-        names = self._names(state)
-        return Polynomial({(n, n): bend for n in names} | {(n,): slope for n in names})
 
     def _linear(self, names: list[str], slope: Any, shift: Any) -> list[Polynomial]:
         return [Polynomial({(name,): slope, (): shift}) for name in names]
@@ -185,8 +184,6 @@ class GaussianChain(World):
         if isinstance(expr, lang.Square | lang.Dot):
             pairs = zip(*(self._vector(expr.args[k], env) for k in (0, -1)), strict=True)
             return Gaussian.plain(self.domain, reduce(add, (u * w for u, w in pairs)))
-        if isinstance(expr, lang.Factor) and self.factor:
-            return Gaussian.plain(self.domain, self._log_factor(expr.args[0])).exp()
         if isinstance(expr, lang.Variable):
             names = self._names(expr)
             if "coordinate" not in env and len(names) > 1:
@@ -195,6 +192,18 @@ class GaussianChain(World):
                 self.domain, Polynomial({(names[env.get("coordinate", 0)],): self._one})
             )
         return super().leaf(expr, env)
+
+    def free_factor(self, state: Any, step: Any, env: Env) -> Gaussian:
+        """A Gaussian in the state, with a free place and width at each step."""
+        names = self._names(state)
+        place = [Polynomial({(): self._number(f"g{step}")})] * len(names)
+        return Gaussian.normal(self.domain, names, place, self._number(f"w{step}"))
+
+    def free_step(self, to: Any, start: Any, env: Env) -> Gaussian:
+        """A linear Gaussian step back, free at each step."""
+        slope, shift, spread = (self._number(f"{name}{start.index}") for name in "loz")
+        mean = self._linear(self._names(start), slope, shift)
+        return Gaussian.normal(self.domain, self._names(to), mean, spread)
 
     def assignments(self, states: list[Any]) -> Iterator[Env]:
         """States stay symbolic here: there is one assignment, and it is empty."""

@@ -1,0 +1,236 @@
+"""Conditioning: rules against posteriors that are known, weights against enumeration."""
+
+import math
+from itertools import product
+
+import pytest
+import torch
+from torch.distributions import Normal
+
+import dpm_lib as dpm
+
+LIKE = {"dtype": torch.float64}
+ZERO, ONE = torch.zeros(2, **LIKE), torch.ones(2, **LIKE)
+VARIANCE = torch.tensor([0.25, 4.0], **LIKE)
+FIRST = torch.tensor([True, False])
+SEEN = dpm.Noisy(ONE, torch.tensor([1.0, 0.3], **LIKE))
+HALF = dpm.Known(ONE, FIRST)
+KERNEL = dpm.GaussianKernel(dpm.schedules.inverse(30, **LIKE))
+LAW = dpm.GaussianLaw(ZERO + 0.3, VARIANCE)
+MODEL = dpm.ReverseProcess(KERNEL, LAW.reversal(KERNEL))
+PATTERNS = dpm.PatternLaw(
+    torch.tensor([[1, 0, 0], [0, 1, 1], [1, 1, 1]], **LIKE), torch.tensor([1.0, 2.0, 3.0])
+)
+FLIPS = dpm.BinomialKernel(dpm.schedules.erase_evenly(4, **LIKE), rate=0.3)
+BITS = dpm.ReverseProcess(FLIPS, PATTERNS.reversal(FLIPS))
+STATES = torch.tensor(list(product((0.0, 1.0), repeat=3)), **LIKE)
+TWO_BITS = dpm.Known(STATES[5], torch.tensor([True, False, True]))
+SEEN_BITS = dpm.Flipped(STATES[6], 0.2)
+MIXTURE = dpm.MixtureLaw(ONE, torch.tensor([[-1.0, 0.5], [1.0, -0.5]], **LIKE), 0.1 * ONE[0])
+EVEN = dpm.GaussianKernel(dpm.schedules.erase_evenly(20, **LIKE))
+MIXED = dpm.ReverseProcess(EVEN, MIXTURE.reversal(EVEN))
+
+
+def posterior(law, y, noise):
+    """Mean and variance of Gaussians given a noisy look."""
+    gain = law.variance / (law.variance + noise)
+    return law.mean + gain * (y - law.mean), gain * noise
+
+
+def transition(model, t):
+    """Probabilities of the reverse step between all states, (after, before)."""
+    rows = STATES.repeat_interleave(8, 0)
+    return model.step(rows, t).log_prob(STATES.repeat(8, 1)).exp().view(8, 8)
+
+
+def data_law(model):
+    """p(x0) of all states of three bits."""
+    now = model.kernel.prior((8, 3)).log_prob(STATES).exp()
+    for t in range(model.kernel.T, 0, -1):
+        now = now @ transition(model, t)
+    return now
+
+
+def drawn_by(model, likelihood, rule):
+    """The law of what a rule draws, of all states of three bits."""
+    guide = rule(model, likelihood, 8)
+    now = guide.start.log_prob(STATES).exp()
+    rows, columns = STATES.repeat_interleave(8, 0), STATES.repeat(8, 1)
+    for t in range(model.kernel.T, 0, -1):
+        to = columns
+        step = guide.look(rows, t).proposal.log_prob(to).exp().view(8, 8)
+        if isinstance(likelihood, dpm.Known) and t == 1:
+            index = [STATES.tolist().index(s) for s in likelihood.settle(STATES).tolist()]
+            step = torch.zeros(8, 8, **LIKE).index_add(1, torch.tensor(index), step)
+        now = now @ step
+    return now
+
+
+@pytest.mark.parametrize("likelihood", [SEEN, dpm.Noisy(-ONE, 0.1), dpm.Noisy(ONE, 30.0)])
+def test_exact_rule_gives_the_posterior(likelihood):
+    """Of Gaussian data, to rounding, edge step and start included."""
+    found = dpm.moments_given(MODEL, likelihood, dpm.exact_rule(LAW))
+    mean, variance = posterior(LAW.model_law(KERNEL), likelihood.y, likelihood.s**2 + 0 * ONE)
+    assert torch.allclose(found.mean, mean, rtol=0, atol=1e-13)
+    assert torch.allclose(found.covariance, variance.diag(), rtol=0, atol=1e-13)
+
+
+def test_exact_rule_leaves_independent_coordinates_alone():
+    """A known coordinate is put in, the other has its own law."""
+    found = dpm.moments_given(MODEL, HALF, dpm.exact_rule(LAW))
+    truth = LAW.model_law(KERNEL)
+    assert found.mean[0] == 1
+    assert found.mean[1].item() == pytest.approx(truth.mean[1].item(), abs=1e-13)
+    assert found.covariance[1, 1].item() == pytest.approx(truth.variance[1].item(), abs=1e-13)
+
+
+@pytest.mark.parametrize("likelihood", [TWO_BITS, SEEN_BITS])
+def test_exact_rule_gives_the_posterior_of_bits(likelihood):
+    """By enumeration of all states at all steps; the last rate is 1."""
+    wanted = data_law(BITS) * likelihood.log_prob(STATES).exp()
+    found = drawn_by(BITS, likelihood, dpm.exact_rule(PATTERNS))
+    assert torch.allclose(found, wanted / wanted.sum(), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("model", "law", "likelihood"),
+    [(MODEL, LAW, SEEN), (MODEL, LAW, HALF), (MIXED, MIXTURE, SEEN), (MIXED, MIXTURE, HALF),
+     (BITS, PATTERNS, TWO_BITS), (BITS, PATTERNS, SEEN_BITS)],
+)  # fmt: skip
+def test_weights_of_the_exact_rule_are_equal(model, law, likelihood, generator):
+    """Each is the evidence, so that there is nothing to correct."""
+    found = dpm.particles(model, likelihood, 50, generator=generator, rule=dpm.exact_rule(law))
+    assert torch.allclose(found.log_weights, found.log_evidence.expand(50), rtol=0, atol=1e-11)
+    assert found.effective_sample_size.item() == pytest.approx(50)
+
+
+@pytest.mark.filterwarnings("ignore:weighted means")
+@pytest.mark.parametrize(
+    ("model", "likelihood", "rule"),
+    [(BITS, TWO_BITS, dpm.predicted_rule), (BITS, SEEN_BITS, dpm.predicted_rule),
+     (BITS, SEEN_BITS, dpm.paper_rule), (BITS, SEEN_BITS, dpm.tempered_rule)],
+)  # fmt: skip
+def test_evidence_is_unbiased(model, likelihood, rule, generator):
+    """For 6 samples: the mean of many estimates is the sum over all states."""
+    truth = (data_law(model) * likelihood.log_prob(STATES).exp()).sum()
+    found = torch.stack([
+        dpm.particles(model, likelihood, 6, generator=generator, rule=rule, resample_below=below)
+        .log_evidence.exp()
+        for below in (0.0, 0.9) for _ in range(150)
+    ])  # fmt: skip
+    mean, error = dpm.mean_and_error(found)
+    assert abs(mean - truth) < 4 * error
+    assert error < 0.1 * truth
+
+
+def test_evidence_of_gaussians_is_unbiased(generator):
+    """The paper's rule is wrong by far, its weights are right."""
+    truth = LAW.model_law(KERNEL)
+    for noise, rule in ((0.3, dpm.predicted_rule), (1.5, dpm.tempered_rule), (1.5, dpm.paper_rule)):
+        seen = dpm.Noisy(ONE, noise)
+        log_r = Normal(truth.mean, (truth.variance + noise**2).sqrt()).log_prob(ONE).sum()
+        found = dpm.particles(MODEL, seen, 4000, generator=generator, rule=rule)
+        assert abs(found.log_evidence - log_r) < 0.2
+        mean, variance = posterior(truth, ONE, noise**2)
+        error = (variance / found.effective_sample_size).sqrt()
+        assert ((found.mean() - mean).abs() < 4 * error).all()
+
+
+@pytest.mark.parametrize("rule", [dpm.paper_rule, dpm.tempered_rule, dpm.predicted_rule])
+def test_a_function_is_a_likelihood(rule):
+    """The slope of a Gaussian log r moves the mean as the closed form does, for a wide r."""
+    wide = dpm.Noisy(ONE, 20.0)
+    by_slope = dpm.moments_given(MODEL, wide.log_prob, rule)
+    closed = dpm.moments_given(MODEL, wide, rule)
+    assert torch.allclose(by_slope.mean, closed.mean, atol=5e-4)
+    assert torch.allclose(by_slope.covariance, closed.covariance, atol=0.04)
+
+
+def test_rules_agree_where_there_is_one_step():
+    """Then each of them multiplies the edge step by r; so does the exact rule."""
+    one = dpm.GaussianKernel(torch.tensor([0.4], **LIKE))
+    model = dpm.ReverseProcess(one, LAW.reversal(one))
+    laws = [
+        dpm.moments_given(model, SEEN, rule) for rule in (dpm.tempered_rule, dpm.predicted_rule)
+    ]
+    assert torch.equal(laws[0].mean, laws[1].mean)
+    exact = dpm.moments_given(model, SEEN, dpm.exact_rule(LAW))
+    mean, variance = posterior(dpm.GaussianLaw(ZERO, ONE), SEEN.y, SEEN.s**2)
+    assert torch.allclose(exact.mean, mean)
+    assert torch.allclose(exact.covariance, variance.diag())
+
+
+@pytest.mark.parametrize("T", [300, 600])
+def test_predicted_rule_tends_to_the_exact_one(T):
+    """The error of its moments for Gaussian data falls like 1/T."""
+    kernel = dpm.GaussianKernel(dpm.schedules.inverse(T, **LIKE))
+    model = dpm.ReverseProcess(kernel, LAW.reversal(kernel))
+    found = dpm.moments_given(model, SEEN, dpm.predicted_rule)
+    exact = dpm.moments_given(model, SEEN, dpm.exact_rule(LAW))
+    assert (found.mean - exact.mean).abs().max() < 6 / T
+    assert (found.covariance - exact.covariance).abs().max() < 6 / T
+
+
+def test_evidence_is_counted_twice_at_equilibrium():
+    """The paper's rule: pi r^2 where data are the prior, as the square of r; r^(1/2) is right."""
+    kernel = dpm.GaussianKernel(dpm.schedules.inverse(1000, **LIKE))
+    model = dpm.ReverseProcess(kernel, dpm.identity_network(kernel, (2,)))
+    prior = dpm.GaussianLaw(ZERO, ONE)
+    for seen, truly in ((SEEN, 2), (dpm.Noisy(SEEN.y, SEEN.s * 2**0.5), 1)):
+        found = dpm.moments_given(model, seen, dpm.paper_rule)
+        mean, variance = posterior(prior, SEEN.y, SEEN.s**2 / truly)
+        assert torch.allclose(found.mean, mean, atol=5e-3)
+        assert torch.allclose(found.covariance, variance.diag(), atol=5e-3)
+
+
+def test_known_coordinates_are_there(generator):
+    for model, likelihood in ((MODEL, HALF), (MIXED, HALF), (BITS, TWO_BITS)):
+        for rule in (dpm.paper_rule, dpm.predicted_rule):
+            x = dpm.sample_given(model, likelihood, 7, generator=generator, rule=rule)
+            assert torch.equal(likelihood.settle(x), x)
+            assert x.dtype == torch.float64
+
+
+def test_each_sample_may_have_its_own(generator):
+    """Values (n, *event) are those of each sample."""
+    values = torch.randn(7, 2, generator=generator, **LIKE)
+    x = dpm.sample_given(MODEL, dpm.Known(values, FIRST), 7, generator=generator)
+    assert torch.equal(x[:, 0], values[:, 0])
+    exact = dpm.exact_rule(MIXTURE)
+    seen = dpm.Noisy(values, 1e-3)
+    x = dpm.sample_given(MIXED, seen, 7, generator=generator, rule=exact)
+    assert (x - values).abs().max() < 0.01
+
+
+def test_draws_of_a_rule_have_its_law(generator):
+    """Means and variances of draws are those that are carried along the chain."""
+    for rule in (dpm.paper_rule, dpm.predicted_rule):
+        x = dpm.sample_given(MODEL, SEEN, 4000, generator=generator, rule=rule)
+        mean, covariance = dpm.moments_given(MODEL, SEEN, rule)
+        variance = covariance.diagonal()
+        assert ((x.mean(0) - mean).abs() < 4 * (variance / 4000).sqrt()).all()
+        assert ((x.var(0) / variance - 1).abs() < 4 * (2 / 4000) ** 0.5).all()
+
+
+def test_too_few_samples_are_warned_of(generator):
+    """Where all samples go back to a few first states."""
+    far = dpm.Noisy(8 * ONE, 0.1)
+    with pytest.warns(UserWarning, match="rest on too few"):
+        dpm.particles(MODEL, far, 200, generator=generator, rule=dpm.paper_rule)
+
+
+def test_same_seed_same_samples():
+    draws = [
+        dpm.particles(MODEL, SEEN, 9, generator=torch.Generator().manual_seed(3)).samples
+        for _ in range(2)
+    ]
+    assert torch.equal(*draws)
+
+
+def test_log_r_of_likelihoods():
+    """As torch has them."""
+    x = torch.tensor([[0.2, 0.5], [1.0, 3.0]], **LIKE)
+    wanted = Normal(x, SEEN.s).log_prob(SEEN.y).sum(1)
+    assert torch.allclose(SEEN.log_prob(x), wanted)
+    assert HALF.log_prob(x).tolist() == [-math.inf, 0.0]
+    assert SEEN_BITS.log_prob(STATES[6:7]).exp().item() == pytest.approx(0.8**3)
