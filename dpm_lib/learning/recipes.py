@@ -138,6 +138,31 @@ def cosine_binomial(device: torch.device, dtype: torch.dtype, *, T: int, rate: f
     return BinomialKernel(schedules.cosine(T, dtype=dtype, device=device), rate)
 
 
+FIXED = {
+    "erase_evenly": lambda T, first: schedules.begun(first, schedules.erase_evenly(T - 1)),
+    "inverse": lambda T, first: schedules.begun(first, schedules.inverse(T - 1)),
+    "cosine": lambda T, first: schedules.begun(first, schedules.cosine(T - 1)),
+    "linear": lambda T, first: schedules.linear(T, first, 0.3),
+    "geometric": lambda T, first: schedules.geometric(T, first, 0.5),
+    "log_linear": lambda T, first: schedules.log_linear(T, first, 0.99),
+}
+"""Name to the rates of a fixed schedule of T steps with this first rate."""
+
+
+def begun_gaussian(
+    device: torch.device, dtype: torch.dtype, *, schedule: str, T: int, first: float
+) -> Kernel:
+    """Gaussian kernel with the rates of a fixed schedule after this first rate."""
+    return GaussianKernel(FIXED[schedule](T, first).to(device, dtype))
+
+
+def begun_binomial(
+    device: torch.device, dtype: torch.dtype, *, schedule: str, T: int, first: float, rate: float
+) -> Kernel:
+    """Binomial kernel with the rates of a fixed schedule after this first rate."""
+    return BinomialKernel(FIXED[schedule](T, first).to(device, dtype), rate)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """One experiment: data, kernel, network and training.
@@ -223,6 +248,26 @@ RECIPES = {
     ),
 }  # fmt: skip
 """Name to recipe."""
+
+ROLL = Recipe(
+    swiss_roll, partial(begun_gaussian, schedule="geometric", T=40, first=5e-4),
+    partial(MLPNetwork, hidden=64), Settings(20_000, learning_rate=3e-3, learn_rates=True),
+)  # fmt: skip
+BEAT = Recipe(
+    heartbeat, partial(begun_binomial, schedule="inverse", T=50, first=0.02, rate=0.2),
+    partial(StepwiseNetwork, hidden=50),
+    Settings(
+        8000, batch=16, learning_rate=2e-2, average=0.998, objective="full", learn_rates=True,
+    ),
+)  # fmt: skip
+for _stem, _recipe in (("swiss-roll", ROLL), ("heartbeat", BEAT)):
+    RECIPES[f"{_stem}-learned-rates"] = _recipe
+    for _name in FIXED:
+        RECIPES[f"{_stem}-{_name.replace('_', '-')}"] = replace(
+            _recipe,
+            kernel=partial(_recipe.kernel, schedule=_name),
+            settings=replace(_recipe.settings, learn_rates=False),
+        )
 
 
 @dataclass
