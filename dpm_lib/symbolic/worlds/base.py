@@ -106,7 +106,7 @@ class World:
             return self.density(expr, *self.checked(expr), env)
         if isinstance(expr, lang.Int):
             return self.integral(expr.args[0], self.bound(expr), env)
-        if isinstance(expr, lang.Expect | lang.KL | lang.Entropy | lang.h):
+        if isinstance(expr, lang.Expect | lang.KL | lang.Entropy | lang.h | lang.Slope):
             return self.value(expr.definition(), env)
         if isinstance(expr, lang.Rate):
             return self.rate(expr)
@@ -166,8 +166,8 @@ class World:
         if isinstance(state, lang.State):
             if not (state.index.is_Integer and 0 <= state.index <= self.T):
                 raise Outside(f"{state} is no state of a chain of {self.T} steps")
-        elif isinstance(state, lang.Span) or state.args[0].name not in ("y", "y'"):
-            raise Outside(f"{state} is unknown; states beside the chain are y and y'")
+        elif isinstance(state, lang.Span) or state.args[0].name not in ("y", "y'", r"\epsilon"):
+            raise Outside(f"{state} is unknown; states beside the chain are y, y' and epsilon")
 
     def rate(self, expr: lang.Rate) -> Any:
         """The value of beta, alpha, their cumulative versions, or the variance v at a step."""
