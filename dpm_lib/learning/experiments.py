@@ -20,9 +20,6 @@ from dpm_lib.reverse import ReverseProcess
 
 __all__ = ["EXPERIMENTS", "measured", "run", "run_all"]
 
-SCHEDULES = tuple(name.replace("_", "-") for name in recipes.FIXED)
-"""The fixed schedules that learned ones are measured against."""
-
 EXPERIMENTS = {
     "swiss_roll": [("swiss-roll-rbf", 40_000), ("swiss-roll", 40_000)],
     "digits": [("digits", 4_000), ("digits", 12_000), ("digits", 24_000)],
@@ -32,8 +29,9 @@ EXPERIMENTS = {
     "mnist": [("mnist", 4000), ("mnist-noise", 10_000), ("mnist-multi-scale", 4000)],
     "mnist_bits": [("mnist-bits", 4000)],
     "rates": [
-        *((f"swiss-roll-{name}", 20_000) for name in ("learned-rates", *SCHEDULES)),
-        *((f"heartbeat-{name}", 8_000) for name in ("learned-rates", *SCHEDULES)),
+        *((f"swiss-roll-10-{name}", 20_000) for name in ("learned", *recipes.FIXED)),
+        *((f"heartbeat-50-{name}", 4_000) for name in ("learned", *recipes.FIXED)),
+        *((f"swiss-roll-40-{name}", 20_000) for name in ("learned", "geometric")),
     ],
 }
 """Name of a file in ``results/experiments`` to the recipes and numbers of updates in it."""

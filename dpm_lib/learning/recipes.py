@@ -249,23 +249,31 @@ RECIPES = {
 }  # fmt: skip
 """Name to recipe."""
 
-ROLL = Recipe(
-    swiss_roll, partial(begun_gaussian, schedule="geometric", T=40, first=5e-4),
-    partial(MLPNetwork, hidden=64), Settings(20_000, learning_rate=3e-3, learn_rates=True),
-)  # fmt: skip
-BEAT = Recipe(
-    heartbeat, partial(begun_binomial, schedule="inverse", T=50, first=0.02, rate=0.2),
-    partial(StepwiseNetwork, hidden=50),
-    Settings(
-        8000, batch=16, learning_rate=2e-2, average=0.998, objective="full", learn_rates=True,
+LEARNED = {
+    **{
+        f"swiss-roll-{T}": Recipe(
+            swiss_roll, partial(begun_gaussian, schedule="geometric", T=T, first=5e-4),
+            partial(MLPNetwork, hidden=64),
+            Settings(20_000, learning_rate=3e-3, learn_rates=True),
+        )
+        for T in (10, 40)
+    },
+    "heartbeat-50": Recipe(
+        heartbeat, partial(begun_binomial, schedule="inverse", T=50, first=0.02, rate=0.2),
+        partial(StepwiseNetwork, hidden=50),
+        Settings(
+            4000, batch=16, learning_rate=2e-2, average=0.998, objective="full", learn_rates=True,
+        ),
     ),
-)  # fmt: skip
-for _stem, _recipe in (("swiss-roll", ROLL), ("heartbeat", BEAT)):
-    RECIPES[f"{_stem}-learned-rates"] = _recipe
-    for _name in FIXED:
-        RECIPES[f"{_stem}-{_name.replace('_', '-')}"] = replace(
+}  # fmt: skip
+"""Name to a recipe that learns its rates; its fixed rivals differ in the schedule alone."""
+
+for _name, _recipe in LEARNED.items():
+    RECIPES[f"{_name}-learned"] = _recipe
+    for _schedule in FIXED:
+        RECIPES[f"{_name}-{_schedule}"] = replace(
             _recipe,
-            kernel=partial(_recipe.kernel, schedule=_name),
+            kernel=partial(_recipe.kernel, schedule=_schedule),
             settings=replace(_recipe.settings, learn_rates=False),
         )
 
