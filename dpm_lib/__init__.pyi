@@ -17,6 +17,7 @@ from .kernels import BinomialKernel, GaussianKernel, Kernel, draw
 from .learning.checkpoints import load, save
 from .learning.data import Scaler, cifar10, digits, heartbeat, mnist, swiss_roll
 from .learning.evaluation import evaluate, recorded
+from .learning.learned_rates import rate_gradient
 from .learning.networks import (
     MLPNetwork,
     MultiScaleNetwork,
@@ -47,6 +48,6 @@ __all__ = [
     "edge_term", "evaluate", "evidence", "exact", "fit", "forward", "heartbeat", "identity_network",
     "kernels", "learning", "library_version", "load", "log_likelihood", "log_weight_terms",
     "log_weights", "mean_and_error", "mnist", "null_log_likelihood", "once", "plots", "prior_term",
-    "prove", "recorded", "rounding", "sampled_bound", "save", "schedules", "second_moment",
+    "prove", "rate_gradient", "recorded", "rounding", "sampled_bound", "save", "schedules", "second_moment",
     "swiss_roll", "symbolic", "trajectory_bound", "updates",
 ]  # fmt: skip

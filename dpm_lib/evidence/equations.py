@@ -82,13 +82,17 @@ EQUATIONS: dict[str, Equation] = {
         Equation("bound-ceiling", "A ceiling that no model passes", "optimum"),
         Equation("optimal-reversal", "The optimum is the exact reversal", "optimum", (15,)),
         Equation("optimal-bound", "The value of the bound at its optimum", "optimum"),
+        # the diffusion rate
+        Equation("frozen-noise", "Noise first, state after", "rates"),
+        Equation("rate-gradient", "The slope of the optimum in a rate", "rates"),
+        Equation("rate-one", "Thin data and the first rate", "rates"),
     )
 }
 
 TRAINING = tuple(
     f"learning.{room}"
-    for room in ("data", "networks", "objectives", "training", "evaluation", "checkpoints",
-                 "recipes", "runs", "experiments", "parallel")
+    for room in ("data", "networks", "objectives", "training", "learned_rates", "evaluation",
+                 "checkpoints", "recipes", "runs", "experiments", "parallel")
 )  # fmt: skip
 
 EVIDENCE = tuple(
@@ -109,6 +113,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "terms": ("bounds",),
     "closed_forms": ("bounds", "kernels"),
     "optimum": ("bounds", "exact"),
+    "rates": ("schedules", "learning.learned_rates"),
     "swiss_roll": TRAINING,
     "heartbeat": TRAINING,
     "digits": TRAINING,

@@ -254,7 +254,7 @@ LEARNED = {
         f"swiss-roll-{T}": Recipe(
             swiss_roll, partial(begun_gaussian, schedule="geometric", T=T, first=5e-4),
             partial(MLPNetwork, hidden=64),
-            Settings(20_000, learning_rate=3e-3, learn_rates=True),
+            Settings(10_000, learning_rate=3e-3, learn_rates=True),
         )
         for T in (10, 40)
     },
