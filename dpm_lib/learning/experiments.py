@@ -29,9 +29,9 @@ EXPERIMENTS = {
     "mnist": [("mnist", 4000), ("mnist-noise", 10_000), ("mnist-multi-scale", 4000)],
     "mnist_bits": [("mnist-bits", 4000)],
     "rates": [
-        *((f"swiss-roll-10-{name}", 10_000) for name in ("learned", *recipes.FIXED)),
-        *((f"heartbeat-50-{name}", 4_000) for name in ("learned", *recipes.FIXED)),
-        *((f"swiss-roll-40-{name}", 10_000) for name in ("learned", "geometric")),
+        *((f"swiss-roll-10-{name}", 4000) for name in ("learned", *recipes.FIXED)),
+        *((f"heartbeat-50-{name}", 2000) for name in ("learned", *recipes.FIXED)),
+        *((f"swiss-roll-40-{name}", 4000) for name in ("learned", "geometric")),
     ],
 }
 """Name of a file in ``results/experiments`` to the recipes and numbers of updates in it."""

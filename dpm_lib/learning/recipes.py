@@ -254,7 +254,7 @@ LEARNED = {
         f"swiss-roll-{T}": Recipe(
             swiss_roll, partial(begun_gaussian, schedule="geometric", T=T, first=5e-4),
             partial(MLPNetwork, hidden=64),
-            Settings(10_000, learning_rate=3e-3, learn_rates=True),
+            Settings(4000, learning_rate=3e-3, learn_rates=True),
         )
         for T in (10, 40)
     },
@@ -262,7 +262,7 @@ LEARNED = {
         heartbeat, partial(begun_binomial, schedule="inverse", T=50, first=0.02, rate=0.2),
         partial(StepwiseNetwork, hidden=50),
         Settings(
-            4000, batch=16, learning_rate=2e-2, average=0.998, objective="full", learn_rates=True,
+            2000, batch=16, learning_rate=2e-2, average=0.998, objective="full", learn_rates=True,
         ),
     ),
 }  # fmt: skip
