@@ -48,6 +48,6 @@ __all__ = [
     "edge_term", "evaluate", "evidence", "exact", "fit", "forward", "heartbeat", "identity_network",
     "kernels", "learning", "library_version", "load", "log_likelihood", "log_weight_terms",
     "log_weights", "mean_and_error", "mnist", "null_log_likelihood", "once", "plots", "prior_term",
-    "prove", "rate_gradient", "recorded", "rounding", "sampled_bound", "save", "schedules", "second_moment",
-    "swiss_roll", "symbolic", "trajectory_bound", "updates",
+    "prove", "rate_gradient", "recorded", "rounding", "sampled_bound", "save", "schedules",
+    "second_moment", "swiss_roll", "symbolic", "trajectory_bound", "updates",
 ]  # fmt: skip

@@ -14,9 +14,9 @@ ROOT = Path(dpm_lib.__file__).parent
 ORDER = (
     "doors", "schedules", "kernels", "forward", "protocol", "reverse", "likelihood", "bounds",
     "exact", "symbolic", "evidence", "learning.networks", "learning.data", "learning.objectives",
-    "learning.parallel", "learning.learned_rates", "learning.training", "learning.evaluation", "learning.checkpoints",
-    "learning.recipes", "learning.runs", "learning.experiments", "learning.windows", "plots",
-    "explore", "cli", "__main__",
+    "learning.parallel", "learning.learned_rates", "learning.training", "learning.evaluation",
+    "learning.checkpoints", "learning.recipes", "learning.runs", "learning.experiments",
+    "learning.windows", "plots", "explore", "cli", "__main__",
 )  # fmt: skip
 MODULES = sorted(
     m.name.removeprefix("dpm_lib.") for m in pkgutil.walk_packages([str(ROOT)], "dpm_lib.")

@@ -47,7 +47,8 @@ def test_slopes_of_the_optimum(v_0, generator):
     law = dpm.GaussianLaw(torch.zeros(3).double(), torch.full((3,), v_0).double())
     (slope,) = torch.autograd.grad(law.optimum(dpm.GaussianKernel(rates)), rates)
     end = 1 + (v_0 - 1) * (1 - BETA).prod()
-    torch.testing.assert_close(slope[1:], 1.5 * (1 - end) / ((1 - BETA[1:]) * end), atol=1e-12, rtol=0)
+    expected = 1.5 * (1 - end) / ((1 - BETA[1:]) * end)
+    torch.testing.assert_close(slope[1:], expected, atol=1e-12, rtol=0)
 
 
 def test_frozen_noise_differentiates_the_measured_bound():

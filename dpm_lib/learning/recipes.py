@@ -268,14 +268,18 @@ LEARNED = {
 }  # fmt: skip
 """Name to a recipe that learns its rates; its fixed rivals differ in the schedule alone."""
 
+
+def with_rivals(name: str, recipe: Recipe) -> dict[str, Recipe]:
+    """A recipe that learns its rates, and the same with each fixed schedule."""
+    settings = replace(recipe.settings, learn_rates=False)
+    kernel: Any = recipe.kernel
+    kernels = {s: partial(kernel, schedule=s) for s in FIXED}
+    fixed = {s: replace(recipe, kernel=k, settings=settings) for s, k in kernels.items()}
+    return {f"{name}-{kind}": one for kind, one in ({"learned": recipe} | fixed).items()}
+
+
 for _name, _recipe in LEARNED.items():
-    RECIPES[f"{_name}-learned"] = _recipe
-    for _schedule in FIXED:
-        RECIPES[f"{_name}-{_schedule}"] = replace(
-            _recipe,
-            kernel=partial(_recipe.kernel, schedule=_schedule),
-            settings=replace(_recipe.settings, learn_rates=False),
-        )
+    RECIPES |= with_rivals(_name, _recipe)
 
 
 @dataclass

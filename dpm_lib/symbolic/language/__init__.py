@@ -58,7 +58,7 @@ from dpm_lib.symbolic.language.states import (
 
 __all__ = [
     "KL", "RATES", "Bern", "Density", "Entropy", "Expect", "Int", "Kernel", "Normal", "Product",
-    "Rate", "Rational", "Slope", "Span", "Square", "State", "Sum", "T", "Variable", "alpha", "alpha_bar",
-    "beta", "beta_bar", "d", "e", "free_states", "h", "log", "m_2", "mu_0", "n", "p", "pi",
-    "pi_number", "q", "repeated", "rho", "s", "sqrt", "t", "targets", "v", "x",
+    "Rate", "Rational", "Slope", "Span", "Square", "State", "Sum", "T", "Variable", "alpha",
+    "alpha_bar", "beta", "beta_bar", "d", "e", "free_states", "h", "log", "m_2", "mu_0", "n", "p",
+    "pi", "pi_number", "q", "repeated", "rho", "s", "sqrt", "t", "targets", "v", "x",
 ]  # fmt: skip

@@ -34,9 +34,9 @@ from dpm_lib.symbolic.rules.steps import Steps, free
 # fmt: off
 __all__ = [
     "base_rate", "binary_entropy", "binomial_kernel", "bit_mean", "both_values", "by_logarithms",
-    "coordinates", "detailed_balance", "differentiate", "edge", "gaussian_data", "gaussian_integral",
-    "gaussian_kernel", "gaussian_mean", "log_bit", "log_gaussian", "one_dimension",
-    "other_argument", "rates", "read_step", "second_moment", "step", "unit_moment",
+    "coordinates", "detailed_balance", "differentiate", "edge", "gaussian_data",
+    "gaussian_integral", "gaussian_kernel", "gaussian_mean", "log_bit", "log_gaussian",
+    "one_dimension", "other_argument", "rates", "read_step", "second_moment", "step", "unit_moment",
 ]
 # fmt: on
 
@@ -140,7 +140,7 @@ def differentiate(e: Expr, steps: Steps) -> Expr | None:
 
     That of alpha-bar of a step is 0 before t, and from t on minus alpha-bar over alpha_t.
     """
-    return _slope_by(*e.args, steps) if isinstance(e, lang.Slope) else None
+    return _slope_by(e.args[0], e.args[1], steps) if isinstance(e, lang.Slope) else None
 
 
 def _slope_by(e: Expr, t: Expr, steps: Steps) -> Expr | None:

@@ -80,7 +80,7 @@ class GaussianChain(World):
     def _root(self, t: int) -> Any:
         """The root of alpha_t, a free number; with roots the ratio of those of alpha-bar.
 
-        These are (1 - u^2) / (1 + u^2) with growing u, so that those of beta-bar are 2u / (1 + u^2).
+        These are (1 - u^2) / (1 + u^2) with growing u; those of beta-bar are 2u / (1 + u^2).
         """
         if not self.roots:
             return self._number(f"a{t}")
