@@ -83,7 +83,8 @@ def rate_gradient(model: ReverseProcess, x0: Tensor, *, generator: torch.Generat
     K is that of eq. 12, of one draw for each example and step, as of :func:`dpm_lib.bound` with
     the same generator.  Under a Gaussian kernel the noise is frozen, so this is the slope of
     that very number.  Bits cannot be moved by little: there it is an estimate without bias, by the
-    score function.
+    score function.  The first rate is left out, for on thin data it would go to 0
+    (:eq:`rate-one`).
 
     Args:
         model: the reverse process; what its network returns is held as it is.
