@@ -106,10 +106,14 @@ class World:
             return self.density(expr, *self.checked(expr), env)
         if isinstance(expr, lang.Int):
             return self.integral(expr.args[0], self.bound(expr), env)
-        if isinstance(expr, lang.Expect | lang.KL | lang.Entropy | lang.h | lang.Slope):
+        if isinstance(expr, lang.Expect | lang.KL | lang.Entropy | lang.h):
             return self.value(expr.definition(), env)
         if isinstance(expr, lang.Rate):
             return self.rate(expr)
+        if isinstance(expr, lang.Slope):
+            for part in (expr.rate, expr.args[0]):
+                self.value(part, env)  # that it has a value here
+            return self.value(expr.definition(), env)
         return self.leaf(expr, env)
 
     def logarithm(self, inside: Expr, env: Env) -> Any:
