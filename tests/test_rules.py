@@ -271,6 +271,9 @@ FALSE = {
     "a slope without its inner slope": (
         Slope(log(v[T]), beta[t]), (1 - v[0]) * alpha_bar[T] / v[T],
         (1 - v[0]) * alpha_bar[T] / (alpha[t] * v[T]), [by.differentiate]),
+    "the slope of the logarithm of a negative number": (
+        Slope(log(-v[T]), beta[t]), (1 - v[0]) * alpha_bar[T] / (alpha[t] * v[T]), None,
+        [by.differentiate]),
     "the slope of a rate in another": (Slope(beta[t], beta[1]), 1, 0, [by.differentiate]),
     "the slope of signal with the wrong sign": (
         Slope(alpha_bar[t], beta[t]), alpha_bar[t - 1], -alpha_bar[t - 1],

@@ -120,7 +120,7 @@ def pathwise(kernel: Kernel, x0: Tensor, xt: Tensor, t: Tensor, each: Tensor) ->
 
     .. math:: \nabla E_q D = E_q \nabla D + E_q (D - b)\, \nabla \log q(x^{(t)} \mid x^{(0)})
 
-    with the mean b of the other rows of the same step.
+    with the mean b of the other rows of the same step, of this process.
     """
     if kernel.family.has_rsample:
         return each

@@ -138,6 +138,8 @@ def rates(e: Expr) -> list[Expr] | None:
 def differentiate(e: Expr, steps: Steps) -> Expr | None:
     """The derivative by beta_t of sums, products, powers and logarithms of rates, as usual.
 
+    Roots and logarithms are those of positive expressions.
+
     That of alpha-bar of a step is 0 before t, and from t on minus alpha-bar over alpha_t.
     """
     return _slope_by(e.args[0], e.args[1], steps) if isinstance(e, lang.Slope) else None
@@ -161,6 +163,8 @@ def _slope_by(e: Expr, t: Expr, steps: Steps) -> Expr | None:
             return sp.Add(*slopes)
         return sp.Add(*(s * e / part for s, part in zip(slopes, e.args, strict=True)))
     else:
+        return None
+    if not (positive(inner) or (e.is_Pow and e.exp.is_Integer)):
         return None
     slope = _slope_by(inner, t, steps)
     return None if slope is None else factor * slope
