@@ -296,11 +296,11 @@ def test_a_slope_is_one_of_a_function_of_rates_by_a_rate():
 def test_a_chain_with_roots_is_a_chain(T):
     """The roots of signal and noise are numbers, and the marginal is what it is in any chain."""
     world = GaussianChain(T=T, roots=True)
-    for t in range(1, T + 1):
-        kept, lost = (world.value(r[t], {}).at(0) for r in (alpha_bar, sym.beta_bar))
-        assert world.value(sqrt(sym.beta_bar[t]), {}).at(0) == pytest.approx(math.sqrt(lost))
+    for step in range(1, T + 1):
+        kept, lost = (world.value(r[step], {}).at(0) for r in (alpha_bar, sym.beta_bar))
+        assert world.value(sqrt(sym.beta_bar[step]), {}).at(0) == pytest.approx(math.sqrt(lost))
         assert kept + lost == pytest.approx(1)
-        assert 0 < world.value(sym.beta[t], {}).at(0) < 1
+        assert 0 < world.value(sym.beta[step], {}).at(0) < 1
 
 
 def test_an_inequality_needs_its_true_gap():

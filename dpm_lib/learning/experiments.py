@@ -30,7 +30,7 @@ EXPERIMENTS = {
     "mnist_bits": [("mnist-bits", 4000)],
     "rates": [
         *((f"swiss-roll-10-{name}", 4000) for name in ("learned", *recipes.FIXED)),
-        *((f"heartbeat-50-{name}", 2000) for name in ("learned", *recipes.FIXED)),
+        *((f"heartbeat-50-{name}", 8000) for name in ("learned", *recipes.FIXED)),
         *((f"swiss-roll-40-{name}", 4000) for name in ("learned", "geometric")),
     ],
 }

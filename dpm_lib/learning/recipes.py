@@ -268,7 +268,7 @@ LEARNED = {
         many_heartbeats, partial(begun_binomial, schedule="inverse", T=50, first=0.02, rate=0.2),
         partial(StepwiseNetwork, hidden=50),
         Settings(
-            2000, batch=16, learning_rate=2e-2, average=0.998, objective="full", learn_rates=True,
+            8000, batch=16, learning_rate=2e-2, average=0.998, objective="full", learn_rates=True,
         ),
     ),
 }  # fmt: skip
