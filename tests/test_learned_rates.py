@@ -194,3 +194,20 @@ def test_a_schedule_begins_with_the_rate_that_is_asked_for():
     beta = dpm.schedules.begun(0.01, dpm.schedules.erase_evenly(4))
     kept = dpm.schedules.signal(beta)[1:]
     torch.testing.assert_close(kept, 0.99 * (1 - torch.arange(5).double() / 4))
+
+
+@pytest.mark.parametrize("stem", recipes.LEARNED)
+def test_the_record_compares_like_with_like(stem):
+    """Three seeds of each; the schedule differs, and nothing else; the first rate is the same."""
+    found = [run for run in dpm.recorded("rates") if run["recipe"].startswith(f"{stem}-")]
+    learned = [run for run in found if run["recipe"] == f"{stem}-learned"]
+    assert [run["seed"] for run in learned] == [0, 1, 2]
+    assert sorted(run["seed"] for run in found) == sorted(len(found) // 3 * [0, 1, 2])
+    for run in found:
+        same = run["settings"] | {"kernel": None, "learn_rates": None}
+        assert same == learned[0]["settings"] | {"kernel": None, "learn_rates": None}
+        kernel, begun = (one["settings"]["kernel"] for one in (run, learned[0]))
+        assert kernel | {"schedule": None} == begun | {"schedule": None}
+    for run in learned:
+        assert run["beta"][0] == pytest.approx(run["settings"]["kernel"]["first"])
+        assert len(run["beta"]) == run["T"]
