@@ -47,6 +47,7 @@ from .kernels import BinomialKernel, GaussianKernel, Kernel, draw
 from .learning.checkpoints import load, save
 from .learning.data import Scaler, cifar10, digits, heartbeat, mnist, swiss_roll
 from .learning.evaluation import evaluate, recorded
+from .learning.learned_rates import rate_gradient
 from .learning.networks import (
     MLPNetwork,
     MultiScaleNetwork,
@@ -80,7 +81,7 @@ __all__ = [
     "forward", "heartbeat", "identity_network", "kernels", "learning", "library_version", "load",
     "log_likelihood", "log_weight_terms", "log_weights", "mean_and_error", "mnist", "moments_given",
     "null_log_likelihood", "once", "paper_rule", "particles", "perturbed", "plots",
-    "posterior_entropy", "predicted_rule", "prior_term", "prove", "recorded",
+    "posterior_entropy", "predicted_rule", "prior_term", "prove", "rate_gradient", "recorded",
     "reverse_entropy_bounds", "rounding", "sample_given", "sampled_bound", "save", "schedules",
     "second_moment", "step_entropy", "swiss_roll", "symbolic", "tempered_rule", "trajectory_bound",
     "updates",

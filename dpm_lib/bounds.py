@@ -104,7 +104,8 @@ def bound(model: ReverseProcess, x0: Tensor, *, generator: torch.Generator) -> B
     doors.instance("model", model, ReverseProcess).check_data(x0)
     doors.generator_on(x0.device, generator)
     kernel = model.kernel
-    kl = torch.cat([x0.new_zeros(0), *_every_divergence(model, x0, generator)])
+    each = (divergences(model, *rows, generator) for rows in rows_of_steps(model, x0))
+    kl = torch.cat([x0.new_zeros(0), *each])
     return Bound(
         kl=check_result("divergences", kl.view(kernel.T - 1, len(x0)).T),
         entropy_start=kernel.marginal_entropy(x0, 1),
@@ -261,8 +262,20 @@ def divergences(
     Noise is drawn for all rows, and the divergence computed of those that ``mine`` picks.  Behind
     a door: what came is right already.
     """
+    xt = model.kernel.noised(x0, t, generator)
+    return divergences_of(model, x0, xt, t, generator, mine)
+
+
+def divergences_of(
+    model: ReverseProcess,
+    x0: Tensor,
+    xt: Tensor,
+    t: Tensor,
+    generator: torch.Generator,
+    mine: Callable[[Tensor], Tensor] = lambda rows: rows,
+) -> Tensor:
+    """What :func:`divergences` gives, of states that are drawn already."""
     kernel = model.kernel
-    xt = kernel.noised(x0, t, generator)
     own = (mine(x0), mine(xt), mine(t))
     answer = model.ask(*own[1:])
     if isinstance(answer, MixtureSameFamily):
@@ -273,20 +286,17 @@ def divergences(
     return kernel.divergence(*own, answer)
 
 
-def _every_divergence(
-    model: ReverseProcess, x0: Tensor, generator: torch.Generator
-) -> Iterator[Tensor]:
-    """Divergences of all examples at t = 2, then at 3 … T, in chunks that the network can take."""
+def rows_of_steps(model: ReverseProcess, x0: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """All examples with t = 2, then with 3 … T, in chunks that the network can take."""
     B, T = x0.shape[0], model.kernel.T
     if T == 1:
         return
     t = torch.arange(T + 1, device=x0.device)[:, None].expand(-1, B)
     if model.rows <= B:
         for step in range(2, T + 1):
-            for chunk in zip(x0.split(model.rows), t[step].split(model.rows), strict=True):
-                yield divergences(model, *chunk, generator)
+            yield from zip(x0.split(model.rows), t[step].split(model.rows), strict=True)
         return
     count = min(T - 1, model.rows // B)
     again = x0.repeat(count, *[1] * (x0.ndim - 1))
     for steps in t[2:].split(count):
-        yield divergences(model, again[: steps.numel()], steps.flatten(), generator)
+        yield again[: steps.numel()], steps.flatten()

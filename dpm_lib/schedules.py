@@ -14,8 +14,8 @@ from torch import Tensor
 from dpm_lib import doors
 
 __all__ = [
-    "check_rates", "cosine", "erase_evenly", "geometric", "inverse", "linear", "log_linear",
-    "noise", "reference_code", "signal",
+    "begun", "check_rates", "cosine", "erase_evenly", "geometric", "inverse", "linear",
+    "log_linear", "noise", "reference_code", "signal",
 ]  # fmt: skip
 
 
@@ -213,6 +213,27 @@ def reference_code(
     m = torch.full_like(b, 1e-6)
     m[0] += first_step
     return _rates(m + b * (1 - m - 1e-5), dtype, device)
+
+
+def begun(first: float, beta: Tensor) -> Tensor:
+    """A first rate, then those of a schedule: how schedules are compared at one first rate.
+
+    Args:
+        first: the rate of step 1, in (0, 1].
+        beta: rates of the steps from 2 on, ``(T - 1,)``.
+
+    Returns:
+        ``(T,)``, of beta's dtype and device.
+
+    Raises:
+        TypeError: first is no number, or beta no tensor.
+        ValueError: a rate lies outside (0, 1].
+
+    >>> begun(0.01, erase_evenly(2)).tolist()
+    [0.01, 0.5, 1.0]
+    """
+    doors.number("first", first, 0, 1)
+    return check_rates(torch.cat([check_rates(beta).new_tensor([first]), beta]))
 
 
 def signal(beta: Tensor) -> Tensor:

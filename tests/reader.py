@@ -61,6 +61,8 @@ def _entropy(law):
 FORMS = {
     "( expression )": lambda inside: inside,
     "[ expression ]": lambda inside: inside,
+    r"\frac { \partial } { \partial name } [ expression ]":
+        lambda rate, body: sym.Slope(body, rate),
     r"\frac { expression } { expression }": lambda top, bottom: top / bottom,
     r"\sqrt { expression }": sym.sqrt,
     r"\log factor": sym.log,

@@ -14,8 +14,8 @@ ROOT = Path(dpm_lib.__file__).parent
 ORDER = (
     "doors", "schedules", "kernels", "forward", "protocol", "reverse", "perturbation", "likelihood",
     "bounds", "entropies", "exact", "conditioning", "symbolic", "evidence", "learning.networks",
-    "learning.data",
-    "learning.objectives", "learning.parallel", "learning.training", "learning.evaluation",
+    "learning.data", "learning.objectives", "learning.parallel", "learning.learned_rates",
+    "learning.training", "learning.evaluation",
     "learning.checkpoints", "learning.recipes", "learning.runs", "learning.experiments",
     "learning.windows", "plots", "explore", "cli", "__main__",
 )  # fmt: skip

@@ -123,6 +123,7 @@ CASES = {
     "noise": (dpm.GaussianKernel, "mlp", {"batch": 12, "objective": "noise", "clip": 0.3}),
     "choosy": (dpm.GaussianKernel, "choosy", {"batch": 4, "objective": "stratified"}),
     "mixture": (dpm.GaussianKernel, "mixed", {"batch": 12}),
+    "rates": (dpm.GaussianKernel, "mlp", {"batch": 12, "average": 0.9, "learn_rates": True}),
 }
 
 

@@ -21,6 +21,7 @@ from dpm_lib.symbolic import (
     Logistic,
     Normal,
     Product,
+    Slope,
     Square,
     Sum,
     T,
@@ -291,6 +292,16 @@ FALSE = {
                                  [by.ahead, by.chapman_kolmogorov]),
     "a factor of the data that looks ahead": (Factor(x[0]), Expect(p(x[0] | x[1]), Factor(x[0])),
                                               None, [by.ahead]),
+    "a slope without its inner slope": (
+        Slope(log(v[T]), beta[t]), (1 - v[0]) * alpha_bar[T] / v[T],
+        (1 - v[0]) * alpha_bar[T] / (alpha[t] * v[T]), [by.differentiate]),
+    "the slope of the logarithm of a negative number": (
+        Slope(log(-v[T]), beta[t]), (1 - v[0]) * alpha_bar[T] / (alpha[t] * v[T]), None,
+        [by.differentiate]),
+    "the slope of a rate in another": (Slope(beta[t], beta[1]), 1, 0, [by.differentiate]),
+    "the slope of signal with the wrong sign": (
+        Slope(alpha_bar[t], beta[t]), alpha_bar[t - 1], -alpha_bar[t - 1],
+        [by.differentiate, by.rates]),
     "a product of sums over coordinates": (
         Square(x[0]) * Square(x[1]), d * Square(x[0]), None, [by.coordinates]),
     "an inner product as large as the vectors": (
@@ -350,6 +361,14 @@ def test_a_result_holds_in_its_range_only():
     assert rest(posterior, turned, proved, first=1) is not None
     after = [side.subs(t, t + 1) for side in (posterior, turned)]
     assert rest(*after, proved, first=1) is not None
+
+
+def test_a_slope_is_taken_where_the_order_of_steps_is_known():
+    """Of the signal at t by the second rate nothing is said: t may come before it, or not."""
+    undecided = Slope(alpha_bar[t], beta[2])
+    assert normal(undecided, [by.differentiate], known([undecided], 1)) == undecided
+    assert rest(Slope(alpha_bar[t - 1], beta[t]), 0, by.differentiate) is None
+    assert rest(undecided, -alpha_bar[t] / alpha[2], by.differentiate, first=2) is None
 
 
 def test_indices_that_are_not_linear_are_not_ordered():

@@ -26,6 +26,7 @@ from dpm_lib.symbolic import (
     Int,
     Normal,
     Product,
+    Slope,
     Sum,
     T,
     Unproved,
@@ -306,6 +307,49 @@ def test_a_step_that_needs_the_markov_property_fails_without_it():
     Derivation(q(x[2] | x[1]), equals(q(x[2] | (x[1], x[0])), CLAIMED), worlds=[FiniteChain(3)])
     with pytest.raises(Unproved):
         Derivation(p(x[1] | x[2]), equals(p(x[1] | (x[2], x[0])), CLAIMED), worlds=[FiniteChain(3)])
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_a_slope_is_that_of_differences(k):
+    """Of a function of three rates, exactly and at a point."""
+    body = log(sym.v[3] / sym.v[1]) + alpha_bar[2] ** 2 / sym.beta[2]
+    world = GaussianChain(T=3)
+    exact = world.value(Slope(body, sym.beta[k]), {}).at(0)
+    point = world.domain.points[0]
+    place = world.domain.names.index(f"a{k}")
+
+    def value(change):
+        rate = 1 - point[place] ** 2 + change
+        world.domain.points[0] = [*point]
+        world.domain.points[0][place] = math.sqrt(1 - rate)
+        return world.value(body, {}).at(0)
+
+    ratio = (value(1e-6) - value(-1e-6)) / 2e-6
+    assert exact == pytest.approx(ratio, rel=1e-6, abs=1e-8)
+    assert world.twin().value(Slope(body, sym.beta[k]), {}).at(0) == pytest.approx(exact)
+
+
+def test_a_slope_is_one_of_a_function_of_rates_by_a_rate():
+    assert Slope(sym.v[t], sym.beta[t]).latex() == (
+        r"\frac{\partial}{\partial \beta_{t}}\Big[v_{t}\Big]"
+    )
+    with pytest.raises(TypeError, match="by beta at a step"):
+        Slope(sym.v[t], alpha_bar[t])
+    with pytest.raises(TypeError, match="a function of rates"):
+        Slope(Entropy(q(x[1])), sym.beta[1])
+    with pytest.raises(Outside, match="does not exist"):
+        GaussianChain(T=2).value(Slope(sym.v[2], sym.beta[3]), {})
+
+
+@pytest.mark.parametrize("T", [1, 2, 3])
+def test_a_chain_with_roots_is_a_chain(T):
+    """The roots of signal and noise are numbers, and the marginal is what it is in any chain."""
+    world = GaussianChain(T=T, roots=True)
+    for step in range(1, T + 1):
+        kept, lost = (world.value(r[step], {}).at(0) for r in (alpha_bar, sym.beta_bar))
+        assert world.value(sqrt(sym.beta_bar[step]), {}).at(0) == pytest.approx(math.sqrt(lost))
+        assert kept + lost == pytest.approx(1)
+        assert 0 < world.value(sym.beta[step], {}).at(0) < 1
 
 
 def test_an_inequality_needs_its_true_gap():

@@ -126,13 +126,17 @@ EQUATIONS: dict[str, Equation] = {
         Equation("normalised-rule", "What the normalised steps sample", "conditioning", (22,)),
         Equation("evidence-twice", "The evidence is counted twice", "conditioning", (23,)),
         Equation("gaussian-product", "A Gaussian times a Gaussian", "conditioning"),
+        # the diffusion rate
+        Equation("frozen-noise", "Noise first, state after", "rates"),
+        Equation("rate-gradient", "The slope of the optimum in a rate", "rates"),
+        Equation("rate-one", "Thin data and the first rate", "rates"),
     )
 }
 
 TRAINING = tuple(
     f"learning.{room}"
-    for room in ("data", "networks", "objectives", "training", "evaluation", "checkpoints",
-                 "recipes", "runs", "experiments", "parallel")
+    for room in ("data", "networks", "objectives", "training", "learned_rates", "evaluation",
+                 "checkpoints", "recipes", "runs", "experiments", "parallel")
 )  # fmt: skip
 
 EVIDENCE = tuple(
@@ -160,6 +164,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "readout": ("kernels", "learning.networks"),
     "conditioning": ("conditioning",),
     "inpainting": ("conditioning",),
+    "rates": ("schedules", "learning.learned_rates"),
     "swiss_roll": TRAINING,
     "heartbeat": TRAINING,
     "digits": TRAINING,

@@ -102,7 +102,10 @@ class Law(ABC):
 
         .. math:: K^* = -H_q(X^{(1)}) + H_q(X^{(T)}) - H_p(X^{(T)})
 
-        Source: :eq:`optimal-bound`.
+        Of the rates only the first and the product of all matter; on thin data it grows without
+        limit as the first falls.
+
+        Source: :eq:`optimal-bound`, :eq:`rate-one`, :eq:`rate-gradient`.
         """
         self._check(kernel)
         prior = kernel.prior_entropy(self.event_shape)

@@ -14,7 +14,7 @@ every step, check nothing: what they do in few operations stands before them as 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from itertools import repeat
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -78,6 +78,24 @@ class Kernel(Tables, ABC):
         return type(self) is type(other) and all(
             torch.equal(value, theirs[name].to(value)) for name, value in mine.items()
         )
+
+    def with_rates(self, beta: Tensor) -> Self:
+        """A kernel of this kind with other rates, and with states of our dtype.
+
+        Its tables are differentiable in beta if beta is.
+
+        Args:
+            beta: rates, ``(T,)``, in (0, 1].
+
+        Raises:
+            TypeError: beta is no tensor.
+            ValueError: beta is not a vector of rates in (0, 1].
+        """
+        saved = self.state_dict().items()
+        others = {name: table.item() for name, table in saved if name != "beta"}
+        made = type(self)(beta, **others)
+        made.dtype = self.dtype
+        return made
 
     def steps_table(self, name: str, *rows: Tensor) -> None:
         """Keep rows of numbers of the steps 2 … T as a table, ``(len(rows), T + 1)``."""

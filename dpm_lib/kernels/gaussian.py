@@ -210,7 +210,12 @@ class GaussianKernel(Kernel):
         return entropy.to(x0.dtype).expand(len(x0))
 
     def noised(self, x0: Tensor, t: Tensor, generator: torch.Generator) -> Tensor:
-        """A draw of :meth:`marginal`, ``(B, *event)``."""
+        r"""A draw of :meth:`marginal`, ``(B, *event)``: noise is drawn, then moved by the rates.
+
+        .. math:: x^{(t)} = \sqrt{\bar\alpha_t}\, x^{(0)} + \sqrt{\bar\beta_t}\, \epsilon
+
+        Source: :eq:`frozen-noise`.
+        """
         keep, scale = self.rows_of("_marginal", t, x0)
         return _noise(x0, x0.shape, generator).mul_(scale).addcmul_(keep, x0)
 

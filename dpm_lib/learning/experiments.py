@@ -28,6 +28,11 @@ EXPERIMENTS = {
     "heartbeat": [("heartbeat", 12_000)],
     "mnist": [("mnist", 4000), ("mnist-noise", 10_000), ("mnist-multi-scale", 4000)],
     "mnist_bits": [("mnist-bits", 4000)],
+    "rates": [
+        *((f"swiss-roll-10-{name}", 4000) for name in ("learned", *recipes.FIXED)),
+        *((f"heartbeat-50-{name}", 8000) for name in ("learned", *recipes.FIXED)),
+        *((f"swiss-roll-40-{name}", 4000) for name in ("learned", "geometric")),
+    ],
 }
 """Name of a file in ``results/experiments`` to the recipes and numbers of updates in it."""
 
@@ -36,7 +41,8 @@ def measured(made: recipes.Made, model: ReverseProcess) -> dict[str, Any]:
     """Record of a trained model on the data of its recipe, from the seed of its run.
 
     It is that of :func:`dpm_lib.evaluate`, with ``recipe``, its ``settings``, ``second_moment`` of
-    the held-out data, and ``K_train`` on data that it has seen, if there are any.
+    the held-out data, ``K_train`` on data that it has seen, if there are any, and ``beta`` if the
+    rates were learned.
     """
     g, steps = made.fresh(), made.data.steps
     found = evaluate(model, made.data.held_out, generator=g, steps=steps)
@@ -44,6 +50,8 @@ def measured(made: recipes.Made, model: ReverseProcess) -> dict[str, Any]:
     if made.data.seen is not None:
         result["K_train"] = evaluate(model, made.data.seen, generator=g, steps=steps)["K"]
     result["second_moment"] = second_moment(made.data.held_out).item()
+    if made.settings.learn_rates:
+        result["beta"] = model.kernel.beta.tolist()
     return result | {"settings": made.notes["settings"], "seed": made.notes["seed"]}
 
 

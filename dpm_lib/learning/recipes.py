@@ -70,6 +70,12 @@ def heartbeat(device: torch.device, dtype: torch.dtype, generator: torch.Generat
     return Data(law.sample, law.sample(1000, generator), picture=(4, 5))
 
 
+def many_heartbeats(device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> Data:
+    """Heartbeats with 20 000 held out: in a chain of few steps the bound of one is noisy."""
+    law = data.heartbeat(20, dtype=dtype, device=device)
+    return Data(law.sample, law.sample(20_000, generator), picture=(4, 5))
+
+
 def digits(device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> Data:
     """The 8x8 digits with fresh dequantisation for every batch, 297 of them held out."""
     cpu = torch.Generator().manual_seed(generator.initial_seed())
@@ -136,6 +142,31 @@ def even_binomial(device: torch.device, dtype: torch.dtype, *, T: int, rate: flo
 def cosine_binomial(device: torch.device, dtype: torch.dtype, *, T: int, rate: float) -> Kernel:
     """Binomial kernel whose signal falls as a squared cosine: slow first and last."""
     return BinomialKernel(schedules.cosine(T, dtype=dtype, device=device), rate)
+
+
+FIXED = {
+    "erase_evenly": lambda T, first: schedules.begun(first, schedules.erase_evenly(T - 1)),
+    "inverse": lambda T, first: schedules.begun(first, schedules.inverse(T - 1)),
+    "cosine": lambda T, first: schedules.begun(first, schedules.cosine(T - 1)),
+    "linear": lambda T, first: schedules.linear(T, first, 0.3),
+    "geometric": lambda T, first: schedules.geometric(T, first, 0.5),
+    "log_linear": lambda T, first: schedules.log_linear(T, first, 0.99),
+}
+"""Name to the rates of a fixed schedule of T steps with this first rate."""
+
+
+def begun_gaussian(
+    device: torch.device, dtype: torch.dtype, *, schedule: str, T: int, first: float
+) -> Kernel:
+    """Gaussian kernel with the rates of a fixed schedule after this first rate."""
+    return GaussianKernel(FIXED[schedule](T, first).to(device, dtype))
+
+
+def begun_binomial(
+    device: torch.device, dtype: torch.dtype, *, schedule: str, T: int, first: float, rate: float
+) -> Kernel:
+    """Binomial kernel with the rates of a fixed schedule after this first rate."""
+    return BinomialKernel(FIXED[schedule](T, first).to(device, dtype), rate)
 
 
 @dataclass(frozen=True)
@@ -223,6 +254,38 @@ RECIPES = {
     ),
 }  # fmt: skip
 """Name to recipe."""
+
+LEARNED = {
+    **{
+        f"swiss-roll-{T}": Recipe(
+            swiss_roll, partial(begun_gaussian, schedule="geometric", T=T, first=5e-4),
+            partial(MLPNetwork, hidden=64),
+            Settings(4000, learning_rate=3e-3, learn_rates=True),
+        )
+        for T in (10, 40)
+    },
+    "heartbeat-50": Recipe(
+        many_heartbeats, partial(begun_binomial, schedule="inverse", T=50, first=0.02, rate=0.2),
+        partial(StepwiseNetwork, hidden=50),
+        Settings(
+            8000, batch=16, learning_rate=2e-2, average=0.998, objective="full", learn_rates=True,
+        ),
+    ),
+}  # fmt: skip
+"""Name to a recipe that learns its rates; its fixed rivals differ in the schedule alone."""
+
+
+def with_rivals(name: str, recipe: Recipe) -> dict[str, Recipe]:
+    """A recipe that learns its rates, and the same with each fixed schedule."""
+    settings = replace(recipe.settings, learn_rates=False)
+    kernel: Any = recipe.kernel
+    kernels = {s: partial(kernel, schedule=s) for s in FIXED}
+    fixed = {s: replace(recipe, kernel=k, settings=settings) for s, k in kernels.items()}
+    return {f"{name}-{kind}": one for kind, one in ({"learned": recipe} | fixed).items()}
+
+
+for _name, _recipe in LEARNED.items():
+    RECIPES |= with_rivals(_name, _recipe)
 
 
 @dataclass

@@ -18,8 +18,9 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from dpm_lib import doors
-from dpm_lib.bounds import ceiling, divergences
+from dpm_lib.bounds import ceiling, divergences_of
 from dpm_lib.learning import parallel
+from dpm_lib.learning.learned_rates import LearnedRates
 from dpm_lib.learning.objectives import OBJECTIVES
 from dpm_lib.reverse import ReverseProcess
 
@@ -52,6 +53,7 @@ class Settings:
             as 0.999; None for the last parameters.
         objective: key of :data:`dpm_lib.learning.objectives.OBJECTIVES`.
         autocast: whether the network computes in bfloat16.
+        learn_rates: whether the rates of the kernel, but for the first, are learned as well.
 
     Raises:
         TypeError: a setting of the wrong type.
@@ -66,6 +68,7 @@ class Settings:
     average: float | None = None
     objective: str = "bound"
     autocast: bool = False
+    learn_rates: bool = False
 
     def __post_init__(self) -> None:
         doors.integer("steps", self.steps)
@@ -76,8 +79,14 @@ class Settings:
         doors.one_of("objective", self.objective, OBJECTIVES)
         if self.average is not None and doors.number("average", self.average, above=0) >= 1:
             raise ValueError(f"average must lie in (0, 1), got {self.average}")
-        if not isinstance(self.autocast, bool):
-            raise TypeError(f"autocast must be True or False, got {doors.name_of(self.autocast)}")
+        for name in ("autocast", "learn_rates"):
+            if not isinstance(value := getattr(self, name), bool):
+                raise TypeError(f"{name} must be True or False, got {doors.name_of(value)}")
+        if self.learn_rates and self.objective == "noise":
+            raise ValueError(
+                "objective must lower the bound itself to learn rates, got 'noise', whose weights "
+                "change with them"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """All settings by name, ready for JSON."""
@@ -121,6 +130,8 @@ class Trainer:
             raise ValueError("model must have parameters to train, got none")
         if kernel.T == 1:
             raise ValueError("model must have a step to learn, got a kernel with T = 1")
+        self.rates = LearnedRates(model) if settings.learn_rates else None
+        self.parameters += [self.rates.logits] if self.rates else []
         if settings.batch % parallel.world():
             raise ValueError(
                 f"batch must be a multiple of the number of processes, {parallel.world()}, got "
@@ -135,7 +146,7 @@ class Trainer:
             raise ValueError(
                 "model, x0 and generator must be the same in all processes, got others in some"
             )
-        self.ceiling = ceiling(kernel, seen).mean().item()
+        self.ceiling = 0.0 if self.rates else ceiling(kernel, seen).mean().item()
         self.adam = torch.optim.Adam(self.parameters, lr=settings.learning_rate, fused=True)
         self.averages = [p.detach().clone() for p in self.parameters] if settings.average else []
         bf16 = partial(torch.autocast, generator.device.type, torch.bfloat16)
@@ -152,23 +163,35 @@ class Trainer:
             ValueError: K or its gradient is NaN or infinite; the parameters are those that led to
                 it.
         """
+        if self.rates is None:
+            return self._update()
+        self.rates.follow()
+        try:
+            return self._update()
+        finally:
+            self.rates.settle()
+
+    def _update(self) -> float:
         model, how, d = self.model, self.settings, self.model.event_shape.numel()
         if not model.training:
             model.train()
         examples = self.source(how.batch, self.generator)
         x0, t = self.objective.rows(examples, model.kernel.T, self.generator)
         with self.precision():
-            each = divergences(model, x0, t, self.generator, parallel.mine)
-        t = parallel.mine(t)
+            xt = model.kernel.noised(x0, t, self.generator)
+            each = divergences_of(model, x0, xt, t, self.generator, parallel.mine)
+        x0, xt, t = (parallel.mine(rows) for rows in (x0, xt, t))
         scale = (model.kernel.T - 1) / d / len(each)
         for p in self.parameters:
             p.grad = None if parallel.world() == 1 else torch.zeros_like(p)
-        if self.weights is None:
+        mean = each.detach().mean()
+        if self.rates:
+            mean = mean - self.rates.backward(x0, xt, t, each, scale) / (model.kernel.T - 1)
+        elif self.weights is None:
             each.backward(torch.full_like(each, scale))
         else:
             each.backward(self.weights[t].to(each.dtype) * scale)
         slopes = [p.grad for p in self.parameters if p.grad is not None]
-        mean = each.detach().mean()
         parallel.average([*slopes, mean])
         found, *norms = torch.stack([mean, *torch._foreach_norm(slopes)]).tolist()
         K, length = self.ceiling - (model.kernel.T - 1) * found, math.hypot(*norms)
@@ -195,6 +218,8 @@ class Trainer:
         """Give the model the averages of its parameters, if averages are kept."""
         for parameter, average in zip(self.parameters, self.averages, strict=False):
             parameter.copy_(average)
+        if self.rates:
+            self.rates.settle()
 
     @contextmanager
     def finished(self) -> Iterator[ReverseProcess]:
@@ -206,6 +231,8 @@ class Trainer:
         finally:
             for parameter, value in zip(self.parameters, now, strict=True):
                 parameter.data.copy_(value)
+            if self.rates:
+                self.rates.settle()
 
     def state(self) -> dict[str, Tensor]:
         """All that the next update depends on beside the model, as tensors by name.
@@ -213,6 +240,7 @@ class Trainer:
         The model is that of :meth:`finished`; where averages are kept, the parameters are here.
         """
         found = {"step": torch.tensor(self.step), "generator": self.generator.get_state()}
+        found |= {"rates": self.rates.logits.detach().clone()} if self.rates else {}
         for i, average in enumerate(self.averages):
             found |= {f"average.{i}": average.clone()}
             found |= {f"parameter.{i}": self.parameters[i].detach().clone()}
@@ -228,6 +256,7 @@ class Trainer:
         """
         wanted = {f"average.{i}": average for i, average in enumerate(self.averages)}
         wanted |= {f"parameter.{i}": self.parameters[i] for i in range(len(self.averages))}
+        wanted |= {"rates": self.rates.logits} if self.rates else {}
         moments: dict[int, dict[str, Tensor]] = {}
         for key in state.keys() - wanted - {"step", "generator"}:
             _, i, name = key.split(".")
@@ -240,6 +269,8 @@ class Trainer:
         with torch.no_grad():
             for key, p in wanted.items():
                 p.copy_(state[key])
+        if self.rates:
+            self.rates.settle()
         groups = self.adam.state_dict()["param_groups"]
         self.adam.load_state_dict({"state": moments, "param_groups": groups})
 

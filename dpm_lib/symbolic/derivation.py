@@ -356,5 +356,5 @@ def known(lines: Sequence[Expr], first: int) -> Steps:
 def _indices(expr: Expr) -> list[Any]:
     """The steps that states, spans and rates stand at."""
     found = {index for state in expr.atoms(lang.State, lang.Span) for index in state.args}
-    found |= {rate.args[1] for rate in expr.atoms(lang.Rate)}
+    found |= {rate.args[1] for rate in expr.atoms(lang.Rate, lang.Slope)}
     return sorted(found, key=sp.default_sort_key)

@@ -36,7 +36,7 @@ def only_in_indices(expr: Any) -> None:
         raise Unproved(f"the step {expr} may stand in an index or a limit only")
     if isinstance(expr, lang.Variable | lang.Rate | lang.Factor):
         return
-    parts = expr.args
+    parts = expr.args[:1] if isinstance(expr, lang.Slope) else expr.args
     if isinstance(expr, sp.Sum | sp.Product):
         parts = expr.args[:1]
         for limit in (limit for limits in expr.limits for limit in limits[1:]):
@@ -54,6 +54,8 @@ def _degree(expr: Any) -> int:
         return sum(parts)
     if isinstance(expr, sp.Pow) and expr.exp.is_Integer and expr.exp > 0:
         return parts[0] * int(expr.exp)
-    if any(parts) and not isinstance(expr, sp.Add | sp.Sum | lang.Int | lang.Expect | sp.Tuple):
+    if any(parts) and not isinstance(
+        expr, sp.Add | sp.Sum | lang.Int | lang.Expect | lang.Slope | sp.Tuple
+    ):
         raise Unproved(f"{expr} is no polynomial in d")
     return max(parts, default=0)

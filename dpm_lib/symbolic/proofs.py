@@ -25,6 +25,7 @@ from dpm_lib.symbolic.language import (
     Logistic,
     Normal,
     Product,
+    Slope,
     Square,
     Sum,
     T,
@@ -289,6 +290,22 @@ def _rates() -> list[Derivation]:
     worlds = [GaussianChain(T=2), GaussianChain(T=3)]
     reason = in_chains("definition of the rates")
     return [Derivation(left, equals(right, reason), worlds=worlds) for left, right in pairs]
+
+
+@proves(k.differentiate)
+def _differentiate() -> list[Derivation]:
+    """Three steps have all roles: that of the rate, those before it, and those after it.
+
+    Many steps in a row leave what one leaves whose alpha is their product, whatever it is.
+    """
+    worlds = [GaussianChain(T=3), GaussianChain(T=4), GaussianChain(T=2)]
+    of_t = [beta[t] ** 2 / alpha[t], alpha_bar[t - 1] * log(alpha_bar[t]), v[t] + beta_bar[T]]
+    of_t += [log(v[T] / v[t - 1]), sp.sqrt(alpha_bar[T]) + alpha_bar[0] * v[0]]
+    of_one = [log(beta_bar[T] / beta[1]) + alpha[2] * v[2], beta_bar[1] ** 2 * v[T]]
+    return [
+        *shown(k.differentiate, *(Slope(e, beta[t]) for e in of_t), worlds=worlds),
+        *shown(k.differentiate, *(Slope(e, beta[1]) for e in of_one), worlds=worlds),
+    ]
 
 
 # Gaussians ---------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def _parts(expr: Any, place: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, 
     for n, part in enumerate(expr.args):
         inside = isinstance(part, Expr | Tuple) and not isinstance(part, lang.Variable)
         skipped = isinstance(expr, lang.Density) and n == 0
-        limits = isinstance(expr, sp.Sum | sp.Product) and n > 0
+        limits = isinstance(expr, sp.Sum | sp.Product | lang.Slope) and n > 0
         if (inside or isinstance(part, lang.State | lang.Span)) and not skipped and not limits:
             yield from _parts(part, (*place, n))
 
@@ -94,6 +94,10 @@ def _slips_of(part: Any) -> Iterator[tuple[str, Any]]:
         yield from (("index of a rate", lang.Rate(name, i)) for i in _confused(index))
         for other in CONFUSED[name.name]:
             yield f"{other} for {name}", lang.Rate(Symbol(other), index)
+    elif isinstance(part, lang.Slope):
+        yield "slope lost", part.args[0]
+        yield from (("index of a slope", lang.Slope(part.args[0], i))
+                    for i in _confused(part.args[1]))  # fmt: skip
     elif isinstance(part, lang.Density):
         yield from _of_density(part)
     elif isinstance(part, sp.Sum | sp.Product):

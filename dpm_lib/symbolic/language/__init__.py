@@ -18,6 +18,7 @@ from dpm_lib.symbolic.language.averages import (
     Expect,
     Int,
     Logistic,
+    Slope,
     Square,
     free_states,
     h,
@@ -64,8 +65,8 @@ from dpm_lib.symbolic.language.states import (
 
 __all__ = [
     "KL", "RATES", "UNBOUNDED", "Bern", "Density", "Dot", "Entropy", "Expect", "Factor", "Int",
-    "Kernel", "Logistic", "Normal", "Product", "Rate", "Rational", "Span", "Square", "State", "Sum",
-    "T", "Tilted", "Variable", "Z", "alpha", "alpha_bar", "beta", "beta_bar", "d", "e", "exp",
-    "free_states", "h", "log", "m_2", "mu_0", "n", "p", "pi", "pi_number", "q", "r", "repeated",
-    "rho", "s", "sqrt", "t", "targets", "v", "x",
+    "Kernel", "Logistic", "Normal", "Product", "Rate", "Rational", "Slope", "Span", "Square",
+    "State", "Sum", "T", "Tilted", "Variable", "Z", "alpha", "alpha_bar", "beta", "beta_bar", "d",
+    "e", "exp", "free_states", "h", "log", "m_2", "mu_0", "n", "p", "pi", "pi_number", "q", "r",
+    "repeated", "rho", "s", "sqrt", "t", "targets", "v", "x",
 ]  # fmt: skip

@@ -6,12 +6,12 @@ from typing import Any
 import sympy as sp
 from sympy import Expr, Tuple
 
-from dpm_lib.symbolic.entry import log, strict
-from dpm_lib.symbolic.language.laws import Density, bar, targets
+from dpm_lib.symbolic.entry import log, step, strict
+from dpm_lib.symbolic.language.laws import Density, Rate, bar, targets
 from dpm_lib.symbolic.language.states import Node, Span, Variable
 
 __all__ = [
-    "KL", "Dot", "Entropy", "Expect", "Int", "Logistic", "Square", "free_states", "h",
+    "KL", "Dot", "Entropy", "Expect", "Int", "Logistic", "Slope", "Square", "free_states", "h",
     "repeated",
 ]  # fmt: skip
 
@@ -142,6 +142,58 @@ class h(Node):
 
     def _latex(self, printer: Any) -> str:
         return f"h({printer.doprint(self.args[0])})"
+
+
+class Slope(Node):
+    """The derivative of a function of the rates by the rate of one step, all others held."""
+
+    is_positive = None
+    is_real = True
+
+    def __new__(cls, body: Any, rate: Any) -> "Slope":
+        """Differentiate a function of the rates, which holds no state, by beta at a step."""
+        if isinstance(rate, Rate) and rate.args[0].name != r"\beta":
+            raise TypeError(f"a slope is one by beta at a step, got {rate}")
+        index = rate.args[1] if isinstance(rate, Rate) else step(rate)
+        if strict(body).has(Variable, Density, sp.Sum, sp.Product):
+            raise TypeError(f"a slope is one of a function of rates, got {body}")
+        return Expr.__new__(cls, strict(body), index)
+
+    @property
+    def rate(self) -> Rate:
+        """By which it is differentiated."""
+        return Rate(sp.Symbol(r"\beta"), self.args[1])
+
+    def definition(self) -> Expr:
+        """The derivative, once all steps are numbers."""
+        body = self.args[0]
+        letters = {k: sp.Symbol(f"b{k}", positive=True) for k in _steps_up_to(self)}
+        body = body.xreplace({r: _of_rates(r, letters) for r in body.atoms(Rate)})
+        found = sp.diff(body, letters[int(self.args[1])])
+        return found.xreplace({b: Slope(0, k).rate for k, b in letters.items()})
+
+    def _latex(self, printer: Any) -> str:
+        body, rate = (printer.doprint(a) for a in (self.args[0], self.rate))
+        return f"\\frac{{\\partial}}{{\\partial {rate}}}\\Big[{body}\\Big]"
+
+
+def _steps_up_to(expr: Slope) -> range:
+    steps = [expr.args[1], *(rate.args[1] for rate in expr.atoms(Rate))]
+    if not all(k.is_Integer and k >= 0 for k in steps):
+        raise ValueError(f"the steps of {expr} must be numbers")
+    return range(1, max(map(int, steps)) + 1)
+
+
+def _of_rates(rate: Rate, letters: dict[int, Any]) -> Expr:
+    """A quantity of the schedule as a function of the rates; the variance of the data stays."""
+    name, k = rate.args[0].name, int(rate.args[1])
+    if name in (r"\alpha", r"\beta"):
+        return letters[k] if name == r"\beta" else 1 - letters[k]
+    kept = sp.Mul(*(1 - letters[s] for s in range(1, k + 1)))
+    if name == "v":
+        data = Rate(sp.Symbol("v"), 0)
+        return kept * data + 1 - kept
+    return kept if name == r"\bar\alpha" else 1 - kept
 
 
 def repeated(expr: sp.Sum | sp.Product) -> list[Expr]:

@@ -35,9 +35,9 @@ from dpm_lib.symbolic.rules.steps import Steps, free
 # fmt: off
 __all__ = [
     "base_rate", "binary_entropy", "binomial_kernel", "bit_mean", "both_values", "by_logarithms",
-    "coordinates", "detailed_balance", "edge", "gaussian_data", "gaussian_integral",
-    "gaussian_kernel", "gaussian_mean", "log_bit", "log_gaussian", "logistic", "one_dimension",
-    "other_argument", "rates", "read_step", "second_moment", "step", "unit_moment",
+    "coordinates", "detailed_balance", "differentiate", "edge", "gaussian_data",
+    "gaussian_integral", "gaussian_kernel", "gaussian_mean", "log_bit", "log_gaussian", "logistic",
+    "one_dimension", "other_argument", "rates", "read_step", "second_moment", "step", "unit_moment",
 ]
 # fmt: on
 
@@ -133,6 +133,55 @@ def rates(e: Expr) -> list[Expr] | None:
         if sp.expand(k - 1) in bars:
             e = e.xreplace({lang.alpha_bar[k]: lang.alpha[k] * lang.alpha_bar[k - 1]})
     return [e]
+
+
+@rule("derivative by a rate", "differentiate", layer=CALCULUS)
+def differentiate(e: Expr, steps: Steps) -> Expr | None:
+    """The derivative by beta_t of sums, products, powers and logarithms of rates, as usual.
+
+    Roots and logarithms are those of positive expressions.
+
+    That of alpha-bar of a step is 0 before t, and from t on minus alpha-bar over alpha_t.
+    """
+    return _slope_by(e.args[0], e.args[1], steps) if isinstance(e, lang.Slope) else None
+
+
+def _slope_by(e: Expr, t: Expr, steps: Steps) -> Expr | None:
+    """The derivative of an expression by beta_t; None where the order of steps is undecided."""
+    if isinstance(e, Rate):
+        return _slope_of_rate(e, t, steps)
+    if not e.atoms(Rate):
+        return sp.S.Zero
+    if isinstance(e, sp.Pow) and e.exp.is_Rational:
+        inner, factor = e.base, e.exp * e.base ** (e.exp - 1)
+    elif isinstance(e, sp.log):
+        inner, factor = e.args[0], 1 / e.args[0]
+    elif isinstance(e, sp.Add | sp.Mul):
+        slopes = [_slope_by(part, t, steps) for part in e.args]
+        if None in slopes:
+            return None
+        if isinstance(e, sp.Add):
+            return sp.Add(*slopes)
+        return sp.Add(*(s * e / part for s, part in zip(slopes, e.args, strict=True)))
+    else:
+        return None
+    if not (positive(inner) or (e.is_Pow and e.exp.is_Integer)):
+        return None
+    slope = _slope_by(inner, t, steps)
+    return None if slope is None else factor * slope
+
+
+def _slope_of_rate(e: Rate, t: Expr, steps: Steps) -> Expr | None:
+    name, k = e.args[0].name, e.args[1]
+    if steps.before(k, t):
+        return sp.S.Zero
+    if name in (r"\alpha", r"\beta"):
+        same = sp.S.One if name == r"\beta" else sp.S.NegativeOne
+        return same if sp.expand(k - t) == 0 else sp.S.Zero if steps.before(t, k) else None
+    if not steps.never_negative(k - t):
+        return None
+    lost = lang.alpha_bar[k] / lang.alpha[t]
+    return {r"\bar\alpha": -lost, r"\bar\beta": lost, "v": (1 - lang.v[0]) * lost}[name]
 
 
 # Gaussians ---------------------------------------------------------------------------------------

@@ -272,7 +272,7 @@ def sensible(expr: Any, steps: Steps) -> bool:
         if any(step == other for other, *_ in steps.ranges) or step in (lang.T, lang.n):
             return False
         return sensible(expr.function, steps.bound(step, first, last))
-    if isinstance(expr, lang.State | lang.Span | lang.Rate):
+    if isinstance(expr, lang.State | lang.Span | lang.Rate | lang.Slope):
         return steps.exist(expr)
     return all(sensible(part, steps) for part in expr.args)
 

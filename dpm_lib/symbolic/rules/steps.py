@@ -78,6 +78,8 @@ class Steps:
             index, least = expr.args[1], 1 if expr.args[0].name in (r"\alpha", r"\beta") else 0
             on = [index - least, lang.T - index] if not index.has(lang.n) else [index - least]
             return all(map(self.never_negative, on))
+        if isinstance(expr, lang.Slope):
+            return self.exist(expr.rate) and self.exist(expr.args[0])
         if isinstance(expr, sp.Sum | sp.Product):
             ((step, first, last),) = expr.limits
             return self.bound(step, first, last).exist(expr.function)

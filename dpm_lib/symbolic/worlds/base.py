@@ -14,7 +14,7 @@ from dpm_lib.symbolic.algebra import AtPoint, Outside
 
 __all__ = ["Env", "World"]
 
-BESIDE = ("y", "y'", "z", "g", r"f_{\mu}")
+BESIDE = ("y", "y'", "z", "g", r"f_{\mu}", r"\epsilon")
 """Names of the vectors beside the chain."""
 
 Env = dict[Any, Any]
@@ -122,6 +122,10 @@ class World:
             return (
                 self.factor(expr, env) if isinstance(expr, lang.Factor) else self.tilted(expr, env)
             )
+        if isinstance(expr, lang.Slope):
+            for part in (expr.rate, expr.args[0]):
+                self.value(part, env)  # that it has a value here
+            return self.value(expr.definition(), env)
         return self.leaf(expr, env)
 
     def logarithm(self, inside: Expr, env: Env) -> Any:

@@ -26,7 +26,8 @@ class GaussianChain(World):
     ``free`` take any value (any positive value, if they are positive), those in ``exponents`` that
     of the logarithm of any positive number, so that their exponentials are numbers here.  With
     ``factor`` the function r at each step is a Gaussian in the state, and the free step back is
-    linear and Gaussian.
+    linear and Gaussian.  With ``roots`` the noise after t steps has a rational root as well as the
+    signal.
     """
 
     conditions = {"edge": "fixed edge step", "unit": "second moment 1"}  # noqa: RUF012
@@ -40,6 +41,7 @@ class GaussianChain(World):
         free: Sequence[Symbol] = (),
         exponents: Sequence[Symbol] = (),
         factor: str = "",
+        roots: bool = False,
         *,
         domain: Any = Exact,
     ):
@@ -49,7 +51,7 @@ class GaussianChain(World):
         ranges = {"pi": (PI, PI), "mu_0": (-0.9, 0.9) if unit else anything}
         ranges |= {} if unit else {"v_0": positive}
         ranges |= {f"free {u}": positive if u.is_positive else anything for u in free}
-        ranges |= {f"a{t}": (0.1, 0.95) for t in range(1, T + 1)}
+        ranges |= {f"a{t}": (0.05, 0.9 / T) if roots else (0.1, 0.95) for t in range(1, T + 1)}
         for t in range(2 if edge else 1, T + 1):
             ranges |= {f"k{t}": anything, f"c{t}": anything, f"s{t}": positive}
         ranges |= {f"exp {u}": positive for u in exponents}
@@ -58,9 +60,9 @@ class GaussianChain(World):
         for t in range(1, T + 1) if factor else ():
             ranges |= {f"l{t}": anything, f"o{t}": anything, f"z{t}": positive}
         settings = {"T": T, "dimension": dimension, "edge": edge, "unit": unit, "free": free}
-        settings |= {"exponents": exponents} | ({"factor": factor} if factor else {})
-        super().__init__(settings, ranges, domain)
-        self.dimension, self.edge = dimension, edge
+        settings |= {"exponents": exponents, "roots": roots}
+        super().__init__(settings | ({"factor": factor} if factor else {}), ranges, domain)
+        self.dimension, self.edge, self.roots = dimension, edge, roots
         self._number = self.domain.free
         self._zero, self._one, self._minus = (self.domain.constant(k) for k in (0, 1, -1))
         self._mean = self._number("mu_0")
@@ -85,8 +87,24 @@ class GaussianChain(World):
         return self._plain(self.domain.constant(number))
 
     def signal(self, t: int) -> Gaussian:
-        """alpha_t = a_t squared, so that its square root is rational."""
-        return self._plain(self._number(f"a{t}") ** Fraction(2))
+        """alpha_t, a square, so that its square root is rational."""
+        return self._plain(self._root(t) ** Fraction(2))
+
+    def _root(self, t: int) -> Any:
+        """The root of alpha_t, a free number; with roots the ratio of those of alpha-bar.
+
+        These are (1 - u^2) / (1 + u^2) with growing u; those of beta-bar are 2u / (1 + u^2).
+        """
+        if not self.roots:
+            return self._number(f"a{t}")
+        total = [self._zero]
+        for s in range(1, t + 1):
+            total.append(total[-1] + self._number(f"a{s}"))
+        late, early = (
+            (self._one + self._minus * u * u) * (self._one + u * u) ** Fraction(-1)
+            for u in (total[t], total[t - 1])
+        )
+        return late * early ** Fraction(-1)
 
     def spread(self, kept: Gaussian, lost: Gaussian) -> Gaussian:
         """v_t, the variance of a state at step t."""
@@ -120,7 +138,7 @@ class GaussianChain(World):
             mean = self._linear(after, self._number(f"k{t}"), self._number(f"c{t}"))
             return Gaussian.normal(self.domain, before, mean, self._number(f"s{t}"))
         start, end = (before, after) if law == "q" else (after, before)
-        a = self._number(f"a{t}")
+        a = self._root(t)
         noise = self._one + self._minus * a * a
         return Gaussian.normal(self.domain, end, self._linear(start, a, self._zero), noise)
 
