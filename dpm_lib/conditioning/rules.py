@@ -16,6 +16,7 @@ from torch.distributions import Bernoulli, Distribution, Independent, MixtureSam
 from dpm_lib.conditioning.likelihoods import Flipped, Known, Likelihood, Noisy, observed
 from dpm_lib.exact.law import mix
 from dpm_lib.kernels import Kernel, independent
+from dpm_lib.perturbation import perturbed
 from dpm_lib.reverse import ReverseProcess
 
 __all__ = [
@@ -75,7 +76,8 @@ def paper_rule(model: ReverseProcess, likelihood: Likelihood, n: int) -> Guide:
     Raises:
         ValueError: the factor is a function, and the steps are no Gaussians.
 
-    Source: :eq:`normalised-rule`, :eq:`evidence-twice`, :eq:`tilted-mass`, paper eqs. 22 and 23.
+    Source: :eq:`normalised-rule`, :eq:`evidence-twice`, :eq:`tilted-mass`,
+    :eq:`perturbed-gaussian`, paper eqs. 22, 23 and 61.
     """
     return _powers(model, likelihood, n, lambda t: 1.0)
 
@@ -251,10 +253,7 @@ def _product(law: Any, r: Likelihood, power: float) -> Independent:
         return independent(
             Normal, events, loc=mean + gain * (r.y - mean), scale=(gain * noise).sqrt()
         )
-    with torch.enable_grad():
-        at = mean.detach().requires_grad_()
-        slope = _slope(_log(r, at), at)
-    return independent(Normal, events, loc=mean + power * variance * slope, scale=base.stddev)
+    return perturbed(law, lambda x: power * _log(r, x))
 
 
 def log_mean(r: Likelihood, law: Any, power: float = 1.0) -> Tensor:
