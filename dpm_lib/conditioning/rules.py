@@ -16,7 +16,6 @@ from torch.distributions import Bernoulli, Distribution, Independent, MixtureSam
 from dpm_lib.conditioning.likelihoods import Flipped, Known, Likelihood, Noisy, observed
 from dpm_lib.exact.law import mix
 from dpm_lib.kernels import Kernel, independent
-from dpm_lib.perturbation import perturbed
 from dpm_lib.reverse import ReverseProcess
 
 __all__ = [
@@ -253,7 +252,10 @@ def _product(law: Any, r: Likelihood, power: float) -> Independent:
         return independent(
             Normal, events, loc=mean + gain * (r.y - mean), scale=(gain * noise).sqrt()
         )
-    return perturbed(law, lambda x: power * _log(r, x))
+    with torch.enable_grad():
+        at = mean.detach().requires_grad_()
+        slope = _slope(_log(r, at), at)
+    return independent(Normal, events, loc=mean + power * variance * slope, scale=base.stddev)
 
 
 def log_mean(r: Likelihood, law: Any, power: float = 1.0) -> Tensor:

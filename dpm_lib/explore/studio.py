@@ -70,7 +70,7 @@ def draw_and_train() -> Touch:
         ]),
     ]  # fmt: skip
     return Touch(
-        "studio",
+        "draw_and_train",
         [Control("preset", "begin with", 0, 3, 1, 0, PRESETS)],
         panels,
         {"beta": kernel.beta, "alpha_bar": kernel.alpha_bar, "beta_bar": kernel.beta_bar,

@@ -10,7 +10,7 @@ from dpm_lib.explore.touch import Control, Curve, Panel, Point, Touch, line, one
 from dpm_lib.kernels import GaussianKernel
 from dpm_lib.reverse import ReverseProcess
 
-__all__ = ["evidence"]
+__all__ = ["evidence_twice"]
 
 
 def bell(mean: Tensor, variance: Tensor, x: Tensor) -> Tensor:
@@ -18,7 +18,7 @@ def bell(mean: Tensor, variance: Tensor, x: Tensor) -> Tensor:
     return (-((x - mean) ** 2) / (2 * variance)).exp() / (2 * torch.pi * variance).sqrt()
 
 
-def evidence(T: int = 100) -> Touch:
+def evidence_twice(T: int = 100) -> Touch:
     """The posterior, and where chains end that follow the paper's rule and the tempered one.
 
     Source: :eq:`normalised-rule`, :eq:`evidence-twice`, :eq:`exact-conditioning`.
@@ -58,7 +58,7 @@ def evidence(T: int = 100) -> Touch:
     )  # fmt: skip
     inputs = [{"y": a, "s": b, "v0": c} for a, b, c in ((1, 1, 1), (-1.5, 0.4, 0.25), (2, 1.6, 4))]
     return Touch(
-        "evidence",
+        "evidence_twice",
         [
             Control("y", "what is seen", -3, 3, 0.05, 1),
             Control("s", "its noise", 0.3, 2, 0.05, 1),

@@ -15,13 +15,9 @@ FIGURES = [
 DRAWN = "figure => [...figure.querySelectorAll('[data-curve]')].map(path => path.getAttribute('d'))"
 
 
-SCRIPTS = {"draw_and_train": "studio"}
-
-
 @pytest.fixture(params=FIGURES, ids="-".join)
 def figure(request, context):
     page, name = request.param
-    name = SCRIPTS.get(name, name)
     tab = context.new_page()
     tab.set_viewport_size({"width": measure.WIDE, "height": 900})
     tab.goto(measure.address(page))
@@ -83,7 +79,7 @@ def test_a_reader_draws_and_trains(context):
     tab.set_viewport_size({"width": measure.WIDE, "height": 900})
     tab.goto(measure.address("touch"))
     tab.evaluate(measure.READY)
-    figure = tab.locator("#touch-studio")
+    figure = tab.locator("#touch-draw_and_train")
     figure.get_by_role("button", name="Clear").click()
     panel = figure.locator("svg").first
     panel.scroll_into_view_if_needed()

@@ -1,5 +1,5 @@
 // A cloud that the reader draws, and a network of two layers that is trained on the bound in the page.
-dpmTouch("studio", (() => {
+dpmTouch("draw_and_train", (() => {
   const BATCH = 128, PER_FRAME = 12, BLUR = 0.08, UPDATES = 4000;
   const normal = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
   let points = [], samples = [], trace = [], best, run;

@@ -1,5 +1,5 @@
 // A noisy look at Gaussian data: the posterior, and the chains of the paper's rule and of the tempered one.
-dpmTouch("evidence", (() => {
+dpmTouch("evidence_twice", (() => {
   const grid = Array.from({ length: 161 }, (_, n) => -4 + (8 * n) / 160);
   const bell = ([mean, variance]) => [grid, grid.map((x) =>
     Math.exp(-((x - mean) ** 2) / (2 * variance)) / Math.sqrt(2 * Math.PI * variance))];
