@@ -61,7 +61,6 @@ _DEFINED: list[tuple[Any, ...]] = [
     (r"\alpha_t", "1 - beta", "(T,)", "signal kept by step t, 1 − β", False),
     (r"\bar\alpha_t", "alpha_bar", "(T + 1,)", "signal kept by steps 1 … t together", False),
     (r"\bar\beta_t", "beta_bar", "(T + 1,)", "noise after t steps, 1 minus the signal kept", False),
-    (r"r(\cdot)", "log_r", "(B,)", "a positive function of a state, by which a law is multiplied"),
     (r"E_r", "-log_r", "(B,)", "energy of r, −log r, nats"),
     (r"g", "", "(B, *event)", "slope of log r at the mean of a step (the paper's has a minus)"),
     (r"g_j(t)", "temporal_bumps", "(B, J)", "bump j over time, one of J that sum to 1"),
