@@ -86,6 +86,14 @@ def test_the_referee_accepts_what_holds_and_refuses_damages():
         ("1 + 1", "stopped", "nothing is proved", None),
         ("raise SystemExit", "stopped", "SystemExit", 1),
         ('dpm.prove("a", 1, mutants={})', "stopped", "TypeError", 1),
+        (GOOD.replace('{"turned round": q(x[0]) * q(x[0] | x[1])}', "{}"), "stopped", "mutants", 1),
+        (
+            "class Mine(Derivation):\n    __init__ = lambda self: None\n"
+            'dpm.prove("a", Mine(), mutants={"m": q(x[0])})',
+            "stopped",
+            "TypeError",
+            3,
+        ),
     ],
 )
 def test_what_does_not_hold_and_what_says_nothing(source, kind, words, line):

@@ -62,8 +62,10 @@ def slips() -> str:
 
 
 def _prove(equation: str, derivation: Any, *, mutants: dict[str, Any]) -> None:
-    if not isinstance(derivation, symbolic.Derivation | symbolic.Induction):
+    if type(derivation) not in (symbolic.Derivation, symbolic.Induction):
         raise TypeError("derivation must be a Derivation or an Induction")
+    if not mutants:
+        raise ValueError("mutants must name at least one damaged formula")
     for name, mutant in mutants.items():
         if derivation.refuses(mutant) is None:
             raise symbolic.Unproved(f"the mutant {name!r} says the same as the proved formula")
