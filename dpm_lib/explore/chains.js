@@ -61,6 +61,6 @@ dpmTouch("chains", (() => {
       return { forward: columns(forward), reverse: columns(clouds(data, law)[t]) };
     },
     reading: (data, { t }) => `After ${t} steps ${(100 * data.alpha_bar[t]).toFixed(1)} % of the signal is left. `
-      + `Read the right picture from large t to small: it begins with noise.`,
+      + `Read the red picture from large t to small: it begins with noise.`,
   };
 })());

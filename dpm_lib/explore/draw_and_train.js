@@ -164,7 +164,7 @@ dpmTouch("draw_and_train", (() => {
       };
     },
     reading(data) {
-      if (!trace.length) return "Draw over the left picture, then press Train.";
+      if (!trace.length) return "Draw over the blue picture, then press Train.";
       return `${trace.length * PER_FRAME} updates: K = ${trace.at(-1).toFixed(2)} bits, optimum ${best.toFixed(2)} (by draws).`;
     },
     setup({ root, svgs, data, draw, at }) {
