@@ -20,8 +20,8 @@ from dpm_lib.kernels import Kernel, independent
 from dpm_lib.reverse import ReverseProcess
 
 __all__ = [
-    "Guide", "Look", "Rule", "bit_odds", "log_mean", "log_r", "paper_rule", "predicted_rule", "seen_by_each",
-    "tempered_rule", "times",
+    "Guide", "Look", "Rule", "bit_odds", "log_mean", "log_r", "paper_rule", "predicted_rule",
+    "seen_by_each", "tempered_rule", "times",
 ]  # fmt: skip
 
 LEAST, REACH = 0.1, 3.0
