@@ -57,11 +57,11 @@ EQUIVALENT = {
         "the first of two equal entropies",
     "kernels/base.py: def _apply(self, move: Callable[[Tensor], Tensor], recurse: bool = True) "
     '-> "Kernel":: True -> False': "a kernel has no parts",
-    "symbolic/rules/probability.py: if found is None or found[0] <= 0 or not all(positive(a) "
+    "symbolic/rules/sums.py: if found is None or found[0] <= 0 or not all(positive(a) "
     "for a, _ in found[1]):: found[0] <= 0 -> found[0] < 0": "SymPy keeps no logarithm of 0",
     "symbolic/printing.py: if margin > 20 or margin + widest > _PAGE:: "
     "margin + widest > _PAGE -> margin + widest >= _PAGE": "how a line of print is broken",
-    "symbolic/proofs.py: spans = [q(x[T] | x[0 : T - 1]), p(x[0] | x[1:T])]: 1 -> 2":
+    "symbolic/proofs/probability.py: spans = [q(x[T] | x[0 : T - 1]), p(x[0] | x[1:T])]: 1 -> 2":
         "the rule is shown on another true example",
     "symbolic/algebra/scalars.py: self.value ** (int(exponent) if exponent.denominator == 1 else "
     "float(exponent)): int(exponent) if exponent.denominator == 1 else float(exponent) -> "
@@ -75,13 +75,13 @@ EQUIVALENT = {
     "exact/law.py: DENSITY_NUMBERS = 2**20: 2 ** 20 -> 2 * 20":
         "how much memory a chunk of rows may take",
     "exact/law.py: DENSITY_NUMBERS = 2**20: 20 -> 21": "how much memory a chunk of rows may take",
-    "symbolic/proofs.py: EDGE = [GaussianChain(T=2, edge=True), BinomialChain(T=2, edge=True)]: "
-    "2 -> 3": "the rule is shown in longer chains",
-    "symbolic/proofs.py: spans = [q(x[T] | x[0 : T - 1]), p(x[0] | x[1:T])]: 0 -> 1":
+    "symbolic/proofs/diffusion.py: EDGE = [GaussianChain(T=2, edge=True), BinomialChain(T=2, "
+    "edge=True)]: 2 -> 3": "the rule is shown in longer chains",
+    "symbolic/proofs/probability.py: spans = [q(x[T] | x[0 : T - 1]), p(x[0] | x[1:T])]: 0 -> 1":
         "the rule is shown on another true example",
-    "symbolic/proofs.py: _in_worlds(r.nested, Expect(q(x[0], x[1]), pair), Expect(p(x[0], x[2]), "
-    "log(q(x[0]) / q(x[2])))): 0 -> 1": "the rule is shown on another true example",
-    "symbolic/proofs.py: Int(q(x[0]) * log(p(x[1])) + p(x[0]), x[0]),: 1 -> 2":
+    "symbolic/proofs/probability.py: in_worlds(r.nested, Expect(q(x[0], x[1]), pair), Expect(p(x[0], "
+    "x[2]), log(q(x[0]) / q(x[2])))): 0 -> 1": "the rule is shown on another true example",
+    "symbolic/proofs/probability.py: Int(q(x[0]) * log(p(x[1])) + p(x[0]), x[0]),: 1 -> 2":
         "the rule is shown on another true example",
 }  # fmt: skip
 """Mutants that mean the same, ``file: line: before -> after``, and why."""

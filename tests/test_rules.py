@@ -45,7 +45,6 @@ from dpm_lib.symbolic import (
     mu_0,
     p,
     pi,
-    proofs,
     q,
     results,
     rho,
@@ -56,6 +55,7 @@ from dpm_lib.symbolic import (
 )  # fmt: skip
 from dpm_lib.symbolic.comparison import difference
 from dpm_lib.symbolic.derivation import known
+from dpm_lib.symbolic.proofs import probability
 from dpm_lib.symbolic.rules import kernel, ring
 from dpm_lib.symbolic.rules.kernel import Rule, flat, left_over, normal
 from dpm_lib.symbolic.rules.steps import Steps, free
@@ -589,9 +589,9 @@ def test_states_are_integrated_out_of_laws_alone():
 def test_the_tangent_is_looked_at(monkeypatch):
     """Another function in the place of the logarithm is no tangent at 1."""
     plain = sp.log
-    proofs._tangent()
+    probability._tangent()
     for wrong in (lambda r: 2 * plain(r), lambda r: r - 1 + (r - 1) ** 2, lambda r: r):
         with monkeypatch.context() as patched:
-            patched.setattr(proofs.sp, "log", wrong)
+            patched.setattr(probability.sp, "log", wrong)
             with pytest.raises(Unproved, match="may be negative"):
-                proofs._tangent()
+                probability._tangent()

@@ -13,14 +13,15 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Distribution, Independent, MixtureSameFamily, Normal
 
+from dpm_lib import doors
 from dpm_lib.conditioning.likelihoods import Flipped, Known, Likelihood, Noisy, observed
 from dpm_lib.exact.law import mix
 from dpm_lib.kernels import Kernel, independent
 from dpm_lib.reverse import ReverseProcess
 
 __all__ = [
-    "Guide", "Look", "Rule", "bit_odds", "log_mean", "paper_rule", "predicted_rule", "seen_by_each",
-    "tempered_rule", "times",
+    "Guide", "Look", "Rule", "bit_odds", "log_mean", "log_r", "paper_rule", "predicted_rule",
+    "seen_by_each", "tempered_rule", "times",
 ]  # fmt: skip
 
 LEAST, REACH = 0.1, 3.0
@@ -107,7 +108,7 @@ def _powers(model: ReverseProcess, r: Likelihood, n: int, power: Callable[[int],
 
     def look(x: Tensor, t: int) -> Look:
         law = model.step(x, t)
-        factor = x.new_zeros(len(x)) if clamps else power(t) * _log(r, x)
+        factor = x.new_zeros(len(x)) if clamps else power(t) * log_r(r, x)
         return Look(law, times(law, r, power(t - 1)), factor)
 
     prior = kernel.prior((n, *model.event_shape), model.dtype)
@@ -254,7 +255,7 @@ def _product(law: Any, r: Likelihood, power: float) -> Independent:
         )
     with torch.enable_grad():
         at = mean.detach().requires_grad_()
-        slope = _slope(_log(r, at), at)
+        slope = _slope(log_r(r, at), at)
     return independent(Normal, events, loc=mean + power * variance * slope, scale=base.stddev)
 
 
@@ -273,7 +274,7 @@ def log_mean(r: Likelihood, law: Any, power: float = 1.0) -> Tensor:
         mass = base.probs * one**power + (1 - base.probs) * zero**power
         return _sum(mass.log(), events)
     if not isinstance(r, Noisy | Known):
-        return _log(r, base.mean)
+        return log_r(r, base.mean)
     y, noise, where = observed(r)
     scale = (base.variance + noise / power).sqrt()
     each = Normal(base.mean, scale, validate_args=False).log_prob(y)
@@ -309,12 +310,23 @@ def _needs_gaussians(came: str) -> str:
     return f"likelihood must be no function where steps are {came}, got one: use a class of dpm"
 
 
-def _log(r: Any, x: Tensor) -> Tensor:
+def log_r(r: Any, x: Tensor) -> Tensor:
+    """Log of the factor of each state, ``(B,)``, nats.
+
+    Raises:
+        ValueError: a function gives another shape, NaN, or no slope where one is asked for.
+    """
     value: Tensor = r.log_prob(x) if isinstance(r, Noisy | Known | Flipped) else r(x)
     if value.shape != x.shape[:1]:
         raise ValueError(
             f"likelihood must give one log r for each of {len(x)} states, "
             f"got shape {tuple(value.shape)}"
+        )
+    if value.isnan().any():
+        raise ValueError("likelihood must give numbers, log r of each state, got nan")
+    if x.requires_grad and not value.requires_grad:
+        raise ValueError(
+            "likelihood must be differentiable in the states, got a function that is not"
         )
     return value
 
@@ -324,7 +336,7 @@ def _slope(value: Tensor, at: Tensor) -> Tensor:
     if not value.requires_grad:
         return torch.zeros_like(at)
     (found,) = torch.autograd.grad(value.sum(), at, allow_unused=True)
-    return torch.zeros_like(at) if found is None else found
+    return torch.zeros_like(at) if found is None else doors.all_finite("slope of likelihood", found)
 
 
 def _sum(each: Tensor, events: int | None = None) -> Tensor:

@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch.distributions import Independent, Normal
 
 from dpm_lib import doors
 from dpm_lib.conditioning.likelihoods import Known, Likelihood, check_likelihood
-from dpm_lib.conditioning.rules import Guide, Look, Rule, predicted_rule
+from dpm_lib.conditioning.rules import Guide, Look, Rule, log_r, predicted_rule
 from dpm_lib.kernels import draw
 from dpm_lib.protocol import check_result, measuring
 from dpm_lib.reverse import ReverseProcess
@@ -163,7 +163,7 @@ def particles(
             x = _settled(draw(look.proposal, generator), likelihood, t == 1)
             log_w = log_w - look.log_factor + _log_ratio(look, x, likelihood, t)
         if not isinstance(likelihood, Known):
-            log_w = log_w + _log_r(likelihood, x)
+            log_w = log_w + log_r(likelihood, x)
     check_result("samples", x)
     log_evidence = log_evidence + _log_mean(log_w)
     if not log_evidence.isfinite():
@@ -262,11 +262,6 @@ def _guide(
 
 def _settled(x: Tensor, r: Likelihood, now: bool) -> Tensor:
     return r.settle(x) if now and isinstance(r, Known) else x
-
-
-def _log_r(r: Any, x: Tensor) -> Tensor:
-    value: Tensor = getattr(r, "log_prob", r)(x)
-    return value
 
 
 def _log_ratio(look: Look, x: Tensor, r: Likelihood, t: int) -> Tensor:

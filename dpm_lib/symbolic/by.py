@@ -3,23 +3,21 @@
 from dpm_lib.symbolic import results
 from dpm_lib.symbolic.proofs import proof
 from dpm_lib.symbolic.reasons import cases, gibbs, hypothesis, in_chains, tangent
-from dpm_lib.symbolic.rules import diffusion, probability, tilting
-from dpm_lib.symbolic.rules.diffusion import *  # noqa: F403
+from dpm_lib.symbolic.rules import book, diffusion, integrals, sums
+from dpm_lib.symbolic.rules.book import *  # noqa: F403
 from dpm_lib.symbolic.rules.kernel import Rule, algebra
-from dpm_lib.symbolic.rules.probability import *  # noqa: F403
-from dpm_lib.symbolic.rules.tilting import *  # noqa: F403
 
 # fmt: off
 __all__ = [
     "algebra", "cases", "gibbs", "hypothesis", "in_chains", "proof", "routine",
     "tangent",
-    *probability.__all__, *diffusion.__all__, *tilting.__all__,
+    *book.__all__,
     *results.__all__,
 ]
 # fmt: on
 
 
-routine = (linearity, marginal, log_product, rates)  # noqa: F405
+routine = (integrals.linearity, integrals.marginal, sums.log_product, diffusion.rates)
 """What a reader does without a word."""
 
 

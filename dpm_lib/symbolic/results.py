@@ -41,8 +41,7 @@ from dpm_lib.symbolic.language import (
     x,
 )
 from dpm_lib.symbolic.reasons import cases, equals, hypothesis
-from dpm_lib.symbolic.rules import diffusion as k
-from dpm_lib.symbolic.rules import probability as r
+from dpm_lib.symbolic.rules import book as r
 from dpm_lib.symbolic.rules.kernel import Rule
 from dpm_lib.symbolic.worlds import BinomialChain, FiniteChain, GaussianChain
 
@@ -63,8 +62,8 @@ ANY = [FiniteChain(T=3), FiniteChain(T=2, states=3)]
 H = Entropy(p(x[T]))
 path = q(x[0:T])
 through = Int(q(x[t - 1] | x[0]) * q(x[t] | x[t - 1]), x[t - 1])
-gaussian_log = (k.gaussian_kernel, k.log_gaussian, r.log_product)
-gaussian_average = (k.coordinates, k.log_gaussian, r.log_product, k.gaussian_mean, r.linearity,
+gaussian_log = (r.gaussian_kernel, r.log_gaussian, r.log_product)
+gaussian_average = (r.coordinates, r.log_gaussian, r.log_product, r.gaussian_mean, r.linearity,
                     r.marginal)  # fmt: skip
 
 
@@ -96,9 +95,9 @@ def forward_marginal() -> Derivation:
         equals(through, r.chapman_kolmogorov),
         equals(
             Normal(x[t], sqrt(alpha_bar[t]) * x[0], 1 - alpha_bar[t]),
-            hypothesis, k.step, k.gaussian_kernel, k.gaussian_integral, k.rates,
+            hypothesis, r.step, r.gaussian_kernel, r.gaussian_integral, r.rates,
         ),
-        worlds=GAUSSIAN, steps_from=2, base=[k.step, k.gaussian_kernel, k.rates],
+        worlds=GAUSSIAN, steps_from=2, base=[r.step, r.gaussian_kernel, r.rates],
     )  # fmt: skip
 
 
@@ -110,9 +109,9 @@ def binomial_marginal() -> Derivation:
         equals(through, r.chapman_kolmogorov),
         equals(
             Bern(x[t], alpha_bar[t] * x[0] + rho * (1 - alpha_bar[t])),
-            hypothesis, k.step, k.binomial_kernel, k.both_values, k.coordinates, k.rates,
+            hypothesis, r.step, r.binomial_kernel, r.both_values, r.coordinates, r.rates,
         ),
-        worlds=BITS, steps_from=2, base=[k.step, k.binomial_kernel, k.rates],
+        worlds=BITS, steps_from=2, base=[r.step, r.binomial_kernel, r.rates],
     )  # fmt: skip
 
 
@@ -124,9 +123,9 @@ def data_marginal() -> Derivation:
         equals(Int(q(x[t - 1]) * q(x[t] | x[t - 1]), x[t - 1]), r.bayes, r.marginal),
         equals(
             Normal(x[t], mu_0 * sqrt(alpha_bar[t]), v[t]),
-            hypothesis, k.step, k.gaussian_kernel, k.gaussian_integral, k.rates,
+            hypothesis, r.step, r.gaussian_kernel, r.gaussian_integral, r.rates,
         ),
-        worlds=GAUSSIAN, base=[k.gaussian_data, k.rates],
+        worlds=GAUSSIAN, base=[r.gaussian_data, r.rates],
     )  # fmt: skip
 
 
@@ -139,7 +138,7 @@ def prior_entropy() -> Derivation:
     return Derivation(
         H,
         equals(-Expect(pi(x[T]), log(pi(x[T]))), r.entropy, r.model_prior),
-        equals(d / 2 * log(2 * pi_number * e), k.gaussian_kernel, *gaussian_average),
+        equals(d / 2 * log(2 * pi_number * e), r.gaussian_kernel, *gaussian_average),
         worlds=GAUSSIAN,
     )
 
@@ -150,7 +149,7 @@ def prior_entropy_binomial() -> Derivation:
     return Derivation(
         H,
         equals(-Expect(pi(x[T]), log(pi(x[T]))), r.entropy, r.model_prior),
-        equals(d * h(rho), k.coordinates, k.binomial_kernel, k.both_values, k.binary_entropy),
+        equals(d * h(rho), r.coordinates, r.binomial_kernel, r.both_values, r.binary_entropy),
         worlds=BITS,
     )
 
@@ -162,10 +161,10 @@ def mean_score() -> Derivation:
         Expect(q(x[0]), log(pi(x[0]))),
         equals(
             Expect(q(x[0]), -Square(x[0]) / 2 - d / 2 * log(2 * pi_number)),
-            k.coordinates, k.gaussian_kernel, k.log_gaussian,
+            r.coordinates, r.gaussian_kernel, r.log_gaussian,
         ),
         equals(
-            -d * m_2 / 2 - d / 2 * log(2 * pi_number), k.second_moment, r.linearity, r.marginal
+            -d * m_2 / 2 - d / 2 * log(2 * pi_number), r.second_moment, r.linearity, r.marginal
         ),
         equals(-H + d / 2 * (1 - m_2), prior_entropy(), r.log_product),
         worlds=GAUSSIAN,
@@ -180,9 +179,9 @@ def scaled_data() -> Derivation:
         equals(
             -H,
             cases(
-                [mean_score(), k.unit_moment],
-                [prior_entropy_binomial(), k.coordinates, k.binomial_kernel, k.log_bit,
-                 r.linearity, r.marginal, k.base_rate, k.binary_entropy],
+                [mean_score(), r.unit_moment],
+                [prior_entropy_binomial(), r.coordinates, r.binomial_kernel, r.log_bit,
+                 r.linearity, r.marginal, r.base_rate, r.binary_entropy],
             ),
         ),
         worlds=[GaussianChain(T=2, unit=True), GaussianChain(T=1, dimension=2, unit=True),
@@ -201,9 +200,9 @@ def one_step() -> Derivation:
         equals(
             -H + alpha[t] * (log(pi(x[t - 1])) + H),
             cases(
-                [prior_entropy(), k.step, k.gaussian_kernel, *gaussian_average, k.rates],
-                [prior_entropy_binomial(), k.step, k.coordinates, k.binomial_kernel, k.both_values,
-                 k.binary_entropy, k.rates],
+                [prior_entropy(), r.step, r.gaussian_kernel, *gaussian_average, r.rates],
+                [prior_entropy_binomial(), r.step, r.coordinates, r.binomial_kernel, r.both_values,
+                 r.binary_entropy, r.rates],
             ),
         ),
         worlds=BOTH,
@@ -219,9 +218,9 @@ def surplus_fades() -> Derivation:
         equals(Expect(q(x[t - 1] | x[0]), step), r.chapman_kolmogorov),
         equals(
             -H + alpha_bar[t] * (log(pi(x[0])) + H),
-            one_step(), r.linearity, r.marginal, hypothesis, k.rates,
+            one_step(), r.linearity, r.marginal, hypothesis, r.rates,
         ),
-        worlds=BOTH, steps_from=2, base=[one_step(), k.rates],
+        worlds=BOTH, steps_from=2, base=[one_step(), r.rates],
     )  # fmt: skip
 
 
@@ -270,9 +269,9 @@ def edge_term() -> Derivation:
         Expect(path, log(p(x[0] | x[1]) / q(x[1] | x[0]))),
         equals(
             Expect(q(x[0]), log(pi(x[0]))) - Expect(q(x[1]), log(pi(x[1]))),
-            k.edge, k.detailed_balance, k.read_step, r.log_product, r.linearity, r.marginal,
+            r.edge, r.detailed_balance, r.read_step, r.log_product, r.linearity, r.marginal,
         ),
-        equals(beta[1] * (Expect(q(x[0]), log(pi(x[0]))) + H), prior_score(), k.rates),
+        equals(beta[1] * (Expect(q(x[0]), log(pi(x[0]))) + H), prior_score(), r.rates),
         worlds=EDGE,
     )  # fmt: skip
 
@@ -290,7 +289,7 @@ def entropy_forward() -> Derivation:
         ),
         equals(
             d / 2 * log(2 * pi_number * e * beta_bar[t]),
-            forward_marginal(), *gaussian_average, k.rates,
+            forward_marginal(), *gaussian_average, r.rates,
         ),
         worlds=GAUSSIAN,
     )  # fmt: skip

@@ -3,4 +3,7 @@
 The kernel is three modules: the order of ``steps``, the ``ring``, and ``kernel``, which rewrites.
 """
 
-__all__ = ["diffusion", "kernel", "probability", "ring", "steps", "tilting"]
+__all__ = [
+    "bernoulli", "book", "diffusion", "dimensions", "gaussians", "integrals", "kernel",
+    "probability", "ring", "steps", "sums", "tilting",
+]  # fmt: skip
