@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import dpm_lib as dpm
-from dpm_lib.learning import recipes
+from dpm_lib.learning import splits
 from dpm_lib.learning.data import fetched
 from dpm_lib.learning.networks.readout import of_data
 
@@ -248,7 +248,7 @@ def test_bits_of_mnist_follow_the_grey_levels(mnist_folder, generator):
     """A level of g is a 1 in g of 255 draws, anew in each batch; what is held out stays."""
     _, (train, _) = mnist_folder
     like = torch.device("cpu"), torch.float32
-    parts, again = (recipes.mnist_bits(*like, torch.Generator().manual_seed(0)) for _ in "ab")
+    parts, again = (splits.mnist_bits(*like, torch.Generator().manual_seed(0)) for _ in "ab")
     assert torch.equal(parts.held_out, again.held_out)
     x = parts.source(20_000, generator)
     assert set(x.unique().tolist()) == {0.0, 1.0}

@@ -14,7 +14,7 @@ from dpm_lib import doors
 from dpm_lib.bounds import second_moment
 from dpm_lib.evidence.provenance import library_version
 from dpm_lib.evidence.storage import locked
-from dpm_lib.learning import evaluation, recipes, runs
+from dpm_lib.learning import diffusions, evaluation, recipes, runs
 from dpm_lib.learning.evaluation import evaluate
 from dpm_lib.reverse import ReverseProcess
 
@@ -29,8 +29,8 @@ EXPERIMENTS = {
     "mnist": [("mnist", 4000), ("mnist-noise", 10_000), ("mnist-multi-scale", 4000)],
     "mnist_bits": [("mnist-bits", 4000)],
     "rates": [
-        *((f"swiss-roll-10-{name}", 4000) for name in ("learned", *recipes.FIXED)),
-        *((f"heartbeat-50-{name}", 8000) for name in ("learned", *recipes.FIXED)),
+        *((f"swiss-roll-10-{name}", 4000) for name in ("learned", *diffusions.FIXED)),
+        *((f"heartbeat-50-{name}", 8000) for name in ("learned", *diffusions.FIXED)),
         *((f"swiss-roll-40-{name}", 4000) for name in ("learned", "geometric")),
     ],
 }
