@@ -34,7 +34,13 @@ def batches_of(model: ReverseProcess, x0: Any, generator: torch.Generator) -> tu
     like = model.kernel.beta
     x0 = doors.from_array(x0, like.device, model.dtype)
     if isinstance(x0, Tensor):
-        return lambda n, g: x0[torch.randint(len(x0), (n,), generator=g, device=x0.device)], x0
+
+        def rows(n: int, g: torch.Generator) -> Tensor:
+            """Draw n examples, with replacement."""
+            chosen = torch.randint(len(x0), (n,), generator=g, device=x0.device)
+            return x0.index_select(0, chosen)
+
+        return rows, x0
     if isinstance(x0, DataLoader):
         x0 = _Loaded(x0, like.device, model.dtype)
     if not callable(x0):

@@ -22,6 +22,7 @@ __all__ = ["EXPERIMENTS", "measured", "run", "run_all"]
 
 EXPERIMENTS = {
     "swiss_roll": [("swiss-roll-rbf", 40_000), ("swiss-roll", 40_000)],
+    "swiss_roll_units": [(f"swiss-roll-rbf{units}", 8000) for units in ("", "-32", "-64")],
     "digits": [("digits", 4_000), ("digits", 12_000), ("digits", 24_000)],
     "digits_noise": [("digits-noise", 8_000)],
     "digits_textbook": [("digits-textbook", 4_000)],

@@ -159,6 +159,10 @@ def with_rivals(name: str, recipe: Recipe) -> dict[str, Recipe]:
     return {f"{name}-{kind}": one for kind, one in ({"learned": recipe} | fixed).items()}
 
 
+for _units in (32, 64):
+    RECIPES[f"swiss-roll-rbf-{_units}"] = replace(
+        RECIPES["swiss-roll-rbf"], network=partial(RBFNetwork, units=_units)
+    )
 for _name, _recipe in LEARNED.items():
     RECIPES |= with_rivals(_name, _recipe)
 

@@ -124,7 +124,7 @@ class Trainer:
         elif self.weights is None:
             each.backward(torch.full_like(each, scale))
         else:
-            each.backward(self.weights[t].to(each.dtype) * scale)
+            each.backward(self.weights.index_select(0, t).to(each.dtype) * scale)
         slopes = [p.grad for p in self.parameters if p.grad is not None]
         parallel.average([*slopes, mean])
         found, *norms = torch.stack([mean, *torch._foreach_norm(slopes)]).tolist()
