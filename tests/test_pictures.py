@@ -122,6 +122,23 @@ def test_log_odds_of_the_data_give_the_best_step(generator):
     assert (wrong - exact).abs().max() > 0.01
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("rate", [0.13, 0.9])
+def test_log_odds_are_the_formula_to_rounding(dtype, rate):
+    """As two logarithms in double precision would have it, for bits that are nearly certain too."""
+    kernel = dpm.BinomialKernel(dpm.schedules.geometric(40, 1e-7, 0.5), rate)
+    c = torch.linspace(-60, 60, 401, dtype=dtype)[:, None]
+    base = kernel.rate.logit()
+    for t in (2, 3, 20, 40):
+        z = of_data(kernel, c, torch.tensor([t]).expand(len(c)))
+        kept, fresh = kernel.alpha_bar[t - 1], kernel.beta_bar[t - 1]
+        one = kept * (c.double() + base).sigmoid() + rate * fresh
+        zero = kept * (-c.double() - base).sigmoid() + (1 - rate) * fresh
+        exact = one.log() - zero.log() - base
+        error = (z - exact).abs() / exact.abs().clamp(min=1)
+        assert error.max() < 20 * torch.finfo(dtype).eps
+
+
 def test_log_odds_stay_finite_at_the_ends(generator):
     """Certain bits, at the first and the last step, in single precision."""
     kernel = dpm.BinomialKernel(dpm.schedules.cosine(1000, dtype=torch.float32), 0.13)

@@ -106,10 +106,41 @@ class Trainer:
             self.rates.settle()
 
     def _update(self) -> float:
-        model, how, d = self.model, self.settings, self.model.event_shape.numel()
-        if not model.training:
-            model.train()
-        examples = self.source(how.batch, self.generator)
+        how, T = self.settings, self.model.kernel.T
+        if not self.model.training:
+            self.model.train()
+        mean, each, t = self._backward()
+        slopes = [p.grad for p in self.parameters if p.grad is not None]
+        parallel.average([*slopes, mean])
+        found, *norms = torch.stack([mean, *torch._foreach_norm(slopes)]).tolist()
+        K, length = self.ceiling - (T - 1) * found, math.hypot(*norms)
+        if not (math.isfinite(K) and math.isfinite(length)):
+            what = f"it is {K}" if not math.isfinite(K) else f"its gradient is {length}"
+            raise ValueError(
+                f"network must return laws that lead to a finite K, {what} at step {self.step + 1} "
+                f"of the training (t = {_where(each, t, T)}): lower learning_rate, "
+                f"now {how.learning_rate} at first"
+            )
+        if length > how.clip:
+            torch._foreach_mul_(slopes, how.clip / length)
+        rate = how.learning_rate * DECAYS[how.decay](self.step / how.steps)
+        self.adam.param_groups[0]["lr"] = rate
+        self.adam.step()
+        if self.averages:
+            with torch.no_grad():
+                self.follow(self.averages, self.parameters, self.step)
+        self.step += 1
+        return K
+
+    def _backward(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Give all parameters their gradients of a batch, of the rows of this process.
+
+        Returns:
+            What K lacks to its ceiling for each step, a scalar; the divergence of each row, and
+            its t.
+        """
+        model, d = self.model, self.model.event_shape.numel()
+        examples = self.source(self.settings.batch, self.generator)
         x0, t = self.objective.rows(examples, model.kernel.T, self.generator)
         with self.precision():
             xt = model.kernel.noised(x0, t, self.generator)
@@ -125,27 +156,7 @@ class Trainer:
             each.backward(torch.full_like(each, scale))
         else:
             each.backward(self.weights.index_select(0, t).to(each.dtype) * scale)
-        slopes = [p.grad for p in self.parameters if p.grad is not None]
-        parallel.average([*slopes, mean])
-        found, *norms = torch.stack([mean, *torch._foreach_norm(slopes)]).tolist()
-        K, length = self.ceiling - (model.kernel.T - 1) * found, math.hypot(*norms)
-        if not (math.isfinite(K) and math.isfinite(length)):
-            what = f"it is {K}" if not math.isfinite(K) else f"its gradient is {length}"
-            raise ValueError(
-                f"network must return laws that lead to a finite K, {what} at step {self.step + 1} "
-                f"of the training (t = {_where(each, t, model.kernel.T)}): lower learning_rate, "
-                f"now {how.learning_rate} at first"
-            )
-        if length > how.clip:
-            torch._foreach_mul_(slopes, how.clip / length)
-        rate = how.learning_rate * DECAYS[how.decay](self.step / how.steps)
-        self.adam.param_groups[0]["lr"] = rate
-        self.adam.step()
-        if self.averages:
-            with torch.no_grad():
-                self.follow(self.averages, self.parameters, self.step)
-        self.step += 1
-        return K
+        return mean, each, t
 
     @torch.no_grad()
     def finish(self) -> None:
