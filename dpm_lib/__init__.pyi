@@ -55,7 +55,8 @@ from .learning.networks import (
     StepwiseNetwork,
     UNetNetwork,
 )
-from .learning.training import Settings, Trainer, fit, updates
+from .learning.settings import Settings
+from .learning.training import Trainer, fit, updates
 from .likelihood import (
     Estimate,
     LogLikelihood,

@@ -22,6 +22,7 @@ from dpm_lib.learning import (
     parallel,
     recipes,
     runs,
+    splits,
     training,
 )
 from dpm_lib.learning.data import Scaler
@@ -168,12 +169,12 @@ def sample(
 
 @app.command("data")
 def show_data(
-    name: Annotated[str, typer.Argument(help=", ".join(recipes.DATA))],
+    name: Annotated[str, typer.Argument(help=", ".join(splits.DATA))],
     seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
 ) -> None:
     """Fetch a data set, if it must be fetched, and say what is in it."""
     with _messages():
-        found = recipes.described(name, seed)
+        found = splits.described(name, seed)
     typer.echo("\n".join(f"{key}: {value}" for key, value in found.items()))
 
 

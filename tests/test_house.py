@@ -14,10 +14,11 @@ ROOT = Path(dpm_lib.__file__).parent
 ORDER = (
     "doors", "schedules", "kernels", "forward", "protocol", "reverse", "perturbation", "likelihood",
     "bounds", "entropies", "exact", "conditioning", "symbolic", "evidence", "learning.networks",
-    "learning.data", "learning.objectives", "learning.parallel", "learning.learned_rates",
-    "learning.training", "learning.evaluation",
-    "learning.checkpoints", "learning.recipes", "learning.runs", "learning.experiments",
-    "learning.windows", "plots", "explore", "cli", "__main__",
+    "learning.data", "learning.objectives", "learning.settings", "learning.parallel",
+    "learning.batches", "learning.learned_rates", "learning.training", "learning.evaluation",
+    "learning.checkpoints", "learning.splits", "learning.diffusions", "learning.recipes",
+    "learning.runs", "learning.experiments", "learning.windows", "plots", "explore", "cli",
+    "__main__",
 )  # fmt: skip
 MODULES = sorted(
     m.name.removeprefix("dpm_lib.") for m in pkgutil.walk_packages([str(ROOT)], "dpm_lib.")

@@ -10,7 +10,7 @@ from torch.distributions import Normal
 
 import dpm_lib as dpm
 from dpm_lib.kernels import independent
-from dpm_lib.learning import experiments, recipes, runs
+from dpm_lib.learning import experiments, recipes, runs, splits
 from dpm_lib.learning.evaluation import record, recorded
 from dpm_lib.learning.networks import temporal_bumps
 
@@ -352,7 +352,7 @@ def test_a_recipe_is_not_measured_with_the_noise_of_its_data(monkeypatch):
     law = dpm.GaussianLaw(torch.zeros(2), torch.tensor([0.1, 1.9]))
 
     def gaussian_data(device, dtype, generator):
-        return recipes.Data(law.sample, law.sample(20_000, generator))
+        return splits.Data(law.sample, law.sample(20_000, generator))
 
     recipe = replace(recipes.RECIPES["swiss-roll"], data=gaussian_data)
     monkeypatch.setitem(recipes.RECIPES, "gaussian", recipe)

@@ -5,6 +5,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import dpm_lib as dpm
+from dpm_lib.learning.networks.readout import of_data
 
 T, B = 40, 64
 
@@ -80,3 +81,27 @@ def test_operators_of_a_training_step(kind, outputs, most, generator):
 
     bare()
     assert whole - (counted(bare) - 1) <= most  # 1 for ones_like
+
+
+def test_operators_of_the_log_odds_of_bits():
+    """One logarithm for each bit, and rates of one step where all rows have one."""
+    kernel = dpm.BinomialKernel(dpm.schedules.erase_evenly(T), 0.2)
+    seen = []
+
+    class Names(TorchDispatchMode):
+        """Which operators there are, and how many numbers the largest table of rates has."""
+
+        def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
+            result = operator(*args, **(kwargs or {}))
+            seen.append((operator.overloadpacket, result))
+            return result
+
+    c, t = torch.zeros(B, 2), torch.tensor([3]).expand(B)
+    of_data(kernel, c, t)  # the tables are cast once
+    with Names():
+        of_data(kernel, c, t)
+    names = [name for name, _ in seen]
+    assert names.count(torch.ops.aten.log) == 1
+    assert len(names) <= 11
+    rows = [result for name, result in seen if name is torch.ops.aten.index_select]
+    assert [len(row.flatten()) for row in rows] == [4]

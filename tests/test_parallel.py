@@ -21,14 +21,14 @@ from torch.distributions import Categorical, MixtureSameFamily
 import dpm_lib as dpm
 from dpm_lib import cli
 from dpm_lib.evidence.storage import locked
-from dpm_lib.learning import checkpoints, parallel, recipes, runs
+from dpm_lib.learning import checkpoints, diffusions, parallel, recipes, runs, splits
 
 ROOT = Path(dpm.__file__).parents[1]
 W, T = 2, 7
 BETA = dpm.schedules.geometric(T, 0.02, 0.6)
 STEPS = 12
 TINY = recipes.Recipe(
-    recipes.heartbeat, partial(recipes.even_binomial, T=10, rate=0.2),
+    splits.heartbeat, partial(diffusions.even_binomial, T=10, rate=0.2),
     partial(dpm.MLPNetwork, hidden=8), dpm.Settings(STEPS, batch=16, average=0.9),
 )  # fmt: skip
 

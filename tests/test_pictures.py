@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import dpm_lib as dpm
-from dpm_lib.learning import recipes
+from dpm_lib.learning import splits
 from dpm_lib.learning.data import fetched
 from dpm_lib.learning.networks.readout import of_data
 
@@ -120,6 +120,23 @@ def test_log_odds_of_the_data_give_the_best_step(generator):
     torch.testing.assert_close(kernel.head(xt, t, z).mean, exact)
     wrong = kernel.head(xt, t, chance.logit() - base).mean
     assert (wrong - exact).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("rate", [0.13, 0.9])
+def test_log_odds_are_the_formula_to_rounding(dtype, rate):
+    """As two logarithms in double precision would have it, for bits that are nearly certain too."""
+    kernel = dpm.BinomialKernel(dpm.schedules.geometric(40, 1e-7, 0.5), rate)
+    c = torch.linspace(-60, 60, 401, dtype=dtype)[:, None]
+    base = kernel.rate.logit()
+    for t in (2, 3, 20, 40):
+        z = of_data(kernel, c, torch.tensor([t]).expand(len(c)))
+        kept, fresh = kernel.alpha_bar[t - 1], kernel.beta_bar[t - 1]
+        one = kept * (c.double() + base).sigmoid() + rate * fresh
+        zero = kept * (-c.double() - base).sigmoid() + (1 - rate) * fresh
+        exact = one.log() - zero.log() - base
+        error = (z - exact).abs() / exact.abs().clamp(min=1)
+        assert error.max() < 20 * torch.finfo(dtype).eps
 
 
 def test_log_odds_stay_finite_at_the_ends(generator):
@@ -248,7 +265,7 @@ def test_bits_of_mnist_follow_the_grey_levels(mnist_folder, generator):
     """A level of g is a 1 in g of 255 draws, anew in each batch; what is held out stays."""
     _, (train, _) = mnist_folder
     like = torch.device("cpu"), torch.float32
-    parts, again = (recipes.mnist_bits(*like, torch.Generator().manual_seed(0)) for _ in "ab")
+    parts, again = (splits.mnist_bits(*like, torch.Generator().manual_seed(0)) for _ in "ab")
     assert torch.equal(parts.held_out, again.held_out)
     x = parts.source(20_000, generator)
     assert set(x.unique().tolist()) == {0.0, 1.0}

@@ -13,11 +13,11 @@ import pytest
 import torch
 
 import dpm_lib as dpm
-from dpm_lib.learning import checkpoints, experiments, recipes, runs
+from dpm_lib.learning import checkpoints, diffusions, experiments, recipes, runs, splits
 
 STEPS = 100
 TINY = recipes.Recipe(
-    recipes.heartbeat, partial(recipes.even_binomial, T=10, rate=0.2),
+    splits.heartbeat, partial(diffusions.even_binomial, T=10, rate=0.2),
     partial(dpm.MLPNetwork, hidden=8), dpm.Settings(STEPS, batch=16, average=0.9),
 )  # fmt: skip
 
@@ -232,7 +232,7 @@ def test_too_little_memory_says_what_to_lower(tmp_path):
             raise error
 
         kept = broken.data.source
-        broken.data = recipes.Data(
+        broken.data = splits.Data(
             lambda n, g, kept=kept, source=source: kept(n, g) if n > 999 else source(n, g),
             broken.data.held_out,
         )

@@ -50,6 +50,7 @@ def exact_rule(law: Law) -> Rule:
         )
 
     def rule(model: ReverseProcess, likelihood: Likelihood, n: int) -> Guide:
+        """The guide of the exact rule for this law."""
         _check(law, model, likelihood)
         prior = model.kernel.prior((n, *model.event_shape), model.dtype)
         if isinstance(law, PatternLaw):

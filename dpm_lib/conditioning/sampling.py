@@ -136,17 +136,7 @@ def particles(
     Source: :eq:`normalised-rule`, :eq:`tilted-trajectory`, paper eq. 22.
     """
     guide = _guide(model, likelihood, n, generator, rule, batch=False)
-    if isinstance(resample_below, bool) or not isinstance(resample_below, int | float):
-        raise TypeError(
-            f"resample_below must be a number in 0 … 1, got {doors.name_of(resample_below)}"
-        )
-    if not 0 <= resample_below <= 1:
-        raise ValueError(f"resample_below must be a number in 0 … 1, got {resample_below}")
-    if guide.clamps:
-        raise ValueError(
-            "rule must give a positive factor to be corrected by weights, it clamps known "
-            "coordinates, got dpm.paper_rule for a dpm.Known: use dpm.predicted_rule"
-        )
+    _check_weighted(guide, resample_below)
     with measuring(model):
         x = draw(guide.start, generator)
         prior = model.kernel.prior(x.shape, x.dtype)
@@ -181,6 +171,21 @@ def particles(
             stacklevel=2,
         )
     return Particles(x, log_w, size, log_evidence)
+
+
+def _check_weighted(guide: Guide, resample_below: Any) -> None:
+    """Refuse a rule that no weight can correct, and a threshold that is no part of n."""
+    if isinstance(resample_below, bool) or not isinstance(resample_below, int | float):
+        raise TypeError(
+            f"resample_below must be a number in 0 … 1, got {doors.name_of(resample_below)}"
+        )
+    if not 0 <= resample_below <= 1:
+        raise ValueError(f"resample_below must be a number in 0 … 1, got {resample_below}")
+    if guide.clamps:
+        raise ValueError(
+            "rule must give a positive factor to be corrected by weights, it clamps known "
+            "coordinates, got dpm.paper_rule for a dpm.Known: use dpm.predicted_rule"
+        )
 
 
 def moments_given(model: ReverseProcess, likelihood: Likelihood, rule: Rule) -> Moments:

@@ -85,49 +85,14 @@ def check(
         TypeError: a value is not a real number or a tensor of real numbers.
     """
     _known(equation, mutants)
-    value, truth = _numbers("computed", computed), _numbers("expected", expected)
-    if value.shape != truth.shape:
-        raise ValueError(
-            f"computed and expected must have one shape, got {tuple(value.shape)} "
-            f"and {tuple(truth.shape)}"
-        )
-    interned = isinstance(computed, int)  # Python has one object for equal small integers
-    if (computed is expected and not interned) or _share(computed, expected):
-        raise ValueError("expected must come from another route than computed, got the same value")
-    size = truth.abs().max().item()
-    if tolerance is not None and standard_error is None:
-        scale = truth.abs().clamp(min=1.0)
-        limit = _allowed("tolerance", tolerance, truth)
-    elif standard_error is not None and tolerance is None:
-        scale = torch.ones_like(truth)
-        limit = Z * _allowed("standard_error", standard_error, truth)
+    value, truth = _two_routes(computed, expected)
+    scale, limit = _limits(truth, tolerance, standard_error)
+    if standard_error is not None:
         because = f"{Z} standard errors {because}".strip()
-    else:
-        raise ValueError("exactly one of tolerance and standard_error must be given")
-    if 0 < size <= (widest := (limit * scale).max().item()):
-        raise ValueError(
-            f"tolerance must be below the numbers it is for (largest {size:.3g}), "
-            f"it allows an error of {widest:.3g}"
-        )
     error, allowed = _worst((value - truth).abs() / scale, limit)
     if not error <= allowed:
         raise Refuted(f"{equation}, {route}: error {error:.3e} exceeds {allowed:.3e} ({because})")
-    refused, nearest = [], float("inf")
-    for name, mutant in mutants.items():
-        away = (_numbers(f"mutants[{name!r}]", mutant, truth.shape) - truth).abs()
-        nearest = min(nearest, away.max().item())
-        damage, margin = map(_short, _worst(away / scale, limit))
-        if not damage > margin:
-            raise Refuted(
-                f"{equation}, {route}: the mutant {name!r} passes (error {damage:.3e}, "
-                f"tolerance {margin:.3e}), so the check has no force"
-            )
-        refused.append({"name": name, "error": damage, "margin": margin})
-    if not nearest < NEAR * (size or 1.0):
-        raise ValueError(
-            f"mutants must hold a near miss, which errs by less than {NEAR * (size or 1.0):.3g} "
-            f"(a tenth of the quantity), got none nearer than {nearest:.3g}"
-        )
+    refused = _refused(f"{equation}, {route}", mutants, truth, scale, limit)
     device, dtype = _place(computed)
     row = Row(
         equation, "evidence", route, _short(error), _short(allowed), because, refused,
@@ -187,6 +152,65 @@ def _known(equation: str, mutants: Mapping[str, Any]) -> None:
         raise ValueError(f"equation must be an id of dpm_lib.evidence.equations, got {equation!r}")
     if not mutants:
         raise ValueError(f"mutants must name at least one damaged formula of {equation!r}")
+
+
+def _two_routes(computed: Any, expected: Any) -> tuple[Tensor, Tensor]:
+    """Both in float64, if they are of one shape and not one and the same."""
+    value, truth = _numbers("computed", computed), _numbers("expected", expected)
+    if value.shape != truth.shape:
+        raise ValueError(
+            f"computed and expected must have one shape, got {tuple(value.shape)} "
+            f"and {tuple(truth.shape)}"
+        )
+    interned = isinstance(computed, int)  # Python has one object for equal small integers
+    if (computed is expected and not interned) or _share(computed, expected):
+        raise ValueError("expected must come from another route than computed, got the same value")
+    return value, truth
+
+
+def _limits(
+    truth: Tensor, tolerance: Tensor | float | None, standard_error: Tensor | float | None
+) -> tuple[Tensor, Tensor]:
+    """What errors are divided by, and how large they may be then, elementwise."""
+    if tolerance is not None and standard_error is None:
+        scale = truth.abs().clamp(min=1.0)
+        limit = _allowed("tolerance", tolerance, truth)
+    elif standard_error is not None and tolerance is None:
+        scale = torch.ones_like(truth)
+        limit = Z * _allowed("standard_error", standard_error, truth)
+    else:
+        raise ValueError("exactly one of tolerance and standard_error must be given")
+    size = truth.abs().max().item()
+    if 0 < size <= (widest := (limit * scale).max().item()):
+        raise ValueError(
+            f"tolerance must be below the numbers it is for (largest {size:.3g}), "
+            f"it allows an error of {widest:.3g}"
+        )
+    return scale, limit
+
+
+def _refused(
+    where: str, mutants: Mapping[str, Any], truth: Tensor, scale: Tensor, limit: Tensor
+) -> list[dict[str, Any]]:
+    """How far off each mutant is, if all are refused and one of them is a near miss."""
+    refused, nearest = [], float("inf")
+    for name, mutant in mutants.items():
+        away = (_numbers(f"mutants[{name!r}]", mutant, truth.shape) - truth).abs()
+        nearest = min(nearest, away.max().item())
+        damage, margin = map(_short, _worst(away / scale, limit))
+        if not damage > margin:
+            raise Refuted(
+                f"{where}: the mutant {name!r} passes (error {damage:.3e}, "
+                f"tolerance {margin:.3e}), so the check has no force"
+            )
+        refused.append({"name": name, "error": damage, "margin": margin})
+    near = NEAR * (truth.abs().max().item() or 1.0)
+    if not nearest < near:
+        raise ValueError(
+            f"mutants must hold a near miss, which errs by less than {near:.3g} "
+            f"(a tenth of the quantity), got none nearer than {nearest:.3g}"
+        )
+    return refused
 
 
 def _numbers(name: str, given: Any, shape: torch.Size | None = None) -> Tensor:

@@ -135,8 +135,9 @@ EQUATIONS: dict[str, Equation] = {
 
 TRAINING = tuple(
     f"learning.{room}"
-    for room in ("data", "networks", "objectives", "training", "learned_rates", "evaluation",
-                 "checkpoints", "recipes", "runs", "experiments", "parallel")
+    for room in ("data", "networks", "objectives", "settings", "batches", "training",
+                 "learned_rates", "evaluation", "checkpoints", "splits", "diffusions", "recipes",
+                 "runs", "experiments", "parallel")
 )  # fmt: skip
 
 EVIDENCE = tuple(

@@ -78,6 +78,7 @@ class GaussianLaw(Law):
         self._check(kernel)
 
         def formula(xt: Tensor, t: Steps) -> Independent:
+            """Law of the state before xt."""
             gain, shift, spread = reversed_step(kernel, xt, t, self.mean, self.variance)
             return normal(gain * xt + shift, spread, len(self.event_shape))
 
@@ -107,6 +108,7 @@ class GaussianLaw(Law):
         prior = GaussianLaw(torch.zeros_like(self.mean), torch.ones_like(self.variance))
 
         def after(t: int) -> "GaussianLaw":
+            """The law of the state after t steps."""
             law = self.marginal(kernel, t).base_dist
             return GaussianLaw(law.mean, law.variance)
 

@@ -96,6 +96,7 @@ class MixtureLaw(Law):
         self._check(kernel)
 
         def formula(xt: Tensor, t: Steps) -> MixtureSameFamily:
+            """Law of the state before xt: a Gaussian for each component."""
             x, variance = xt[:, None], self.variance[:, None]
             kept, lost = (
                 kernel.coefficient(table, t, x) for table in (kernel.alpha_bar, kernel.beta_bar)
@@ -118,6 +119,7 @@ class MixtureLaw(Law):
         exact = self.reversal(kernel)
 
         def formula(xt: Tensor, t: Steps) -> Independent:
+            """Law of the state before xt: one Gaussian with the moments of the mixture."""
             law = exact(xt, t)
             return normal(law.mean, law.variance, 1)
 

@@ -84,6 +84,7 @@ class PatternLaw(Law):
         self._check(kernel)
 
         def formula(xt: Tensor, t: Steps) -> MixtureSameFamily:
+            """Law of the state before xt: bits for each pattern."""
             B, M = len(xt), len(self.weights)
             x0, x = self.patterns.repeat(B, 1), xt.repeat_interleave(M, 0)
             s = t if isinstance(t, int) else t.repeat_interleave(M)

@@ -55,6 +55,9 @@ class BinomialKernel(Kernel):
         )
         self.steps_table("_posterior", *rates, *entropies)
         self.steps_table("_identity", *logits[:2])
+        same, fresh = self.alpha_bar[1:-1], self.beta_bar[1:-1]
+        one, zero = self.rate * fresh, (1 - self.rate) * fresh
+        self.steps_table("_given_data", zero, same + one - zero, one, same + zero - one)
 
     def prior(self, shape: Sequence[int], dtype: torch.dtype | None = None) -> Independent:
         r"""Prior :math:`\pi = \mathcal B(\rho)` on states of a shape that includes the batch.

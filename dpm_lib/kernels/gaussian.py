@@ -236,13 +236,13 @@ class GaussianKernel(Kernel):
            + \frac d2 (r - 1 - \log r)
         """
         z_mu, *z_sigma = outputs
-        name, d = "_learned" if z_sigma else "_fixed", x0[0].numel()
+        name, d = "_learned" if z_sigma else "_fixed", x0.shape[1:].numel()
         aim, aim_xt, weight, *rest = self.rows_of(name, t, x0)
         target = torch.addcmul(aim * x0, aim_xt, xt, value=-1)
         square = nn.functional.mse_loss(z_mu, target, reduction="none")
         if not z_sigma:
-            least = rest[0].flatten() * d
-            return torch.addcmul(least, weight.flatten(), square.flatten(1).sum(1))
+            lost = weight.flatten() * square.flatten(1).sum(1)
+            return torch.add(lost, rest[0].flatten(), alpha=d)
         variance, odds = rest
         ratio = torch.addcmul(variance, odds, torch.exp(-z_sigma[0]))
         excess = ratio * (weight * square).add_(1) - ratio.log()

@@ -79,20 +79,8 @@ def evaluate(
     begin, state = time.perf_counter(), generator.get_state()
     with measuring(model):
         found = [_bounds(model, x0, generator, steps) for _ in range(repeats)]
-        K = bits(torch.stack(found).mean(0))
-    mean, error = mean_and_error(K)
-    gain, gain_error = mean_and_error(K - bits(null_log_likelihood(model.kernel, x0)))
-    own = {}
-    if isinstance(model.scaler, Scaler):
-        d = model.event_shape.numel()
-        own["K_own_units"] = mean.item() - d * model.scaler.log_scale() / math.log(2)
     return {
-        "K": mean.item(),
-        "K_minus_L_null": gain.item(),
-        **own,
-        "unit": "bits per example",
-        "standard_error": error.item(),
-        "standard_error_of_difference": gain_error.item(),
+        **_in_bits(model, x0, bits(torch.stack(found).mean(0))),
         "n": len(x0),
         "T": model.kernel.T,
         "steps": steps or model.kernel.T - 1,
@@ -117,6 +105,24 @@ def _bounds(
     return torch.cat(
         [bound(model, part, generator=generator).K_corrected for part in x0.split(rows)]
     )
+
+
+def _in_bits(model: ReverseProcess, x0: Tensor, K: Tensor) -> dict[str, Any]:
+    """Means and standard errors of the bounds K of examples, in bits, ``(n,)``."""
+    mean, error = mean_and_error(K)
+    gain, gain_error = mean_and_error(K - bits(null_log_likelihood(model.kernel, x0)))
+    own = {}
+    if isinstance(model.scaler, Scaler):
+        d = model.event_shape.numel()
+        own["K_own_units"] = mean.item() - d * model.scaler.log_scale() / math.log(2)
+    return {
+        "K": mean.item(),
+        "K_minus_L_null": gain.item(),
+        **own,
+        "unit": "bits per example",
+        "standard_error": error.item(),
+        "standard_error_of_difference": gain_error.item(),
+    }
 
 
 def record(

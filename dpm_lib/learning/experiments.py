@@ -14,7 +14,7 @@ from dpm_lib import doors
 from dpm_lib.bounds import second_moment
 from dpm_lib.evidence.provenance import library_version
 from dpm_lib.evidence.storage import locked
-from dpm_lib.learning import evaluation, recipes, runs
+from dpm_lib.learning import diffusions, evaluation, recipes, runs
 from dpm_lib.learning.evaluation import evaluate
 from dpm_lib.reverse import ReverseProcess
 
@@ -22,6 +22,7 @@ __all__ = ["EXPERIMENTS", "measured", "run", "run_all"]
 
 EXPERIMENTS = {
     "swiss_roll": [("swiss-roll-rbf", 40_000), ("swiss-roll", 40_000)],
+    "swiss_roll_units": [(f"swiss-roll-rbf{units}", 8000) for units in ("", "-32", "-64")],
     "digits": [("digits", 4_000), ("digits", 12_000), ("digits", 24_000)],
     "digits_noise": [("digits-noise", 8_000)],
     "digits_textbook": [("digits-textbook", 4_000)],
@@ -29,8 +30,8 @@ EXPERIMENTS = {
     "mnist": [("mnist", 4000), ("mnist-noise", 10_000), ("mnist-multi-scale", 4000)],
     "mnist_bits": [("mnist-bits", 4000)],
     "rates": [
-        *((f"swiss-roll-10-{name}", 4000) for name in ("learned", *recipes.FIXED)),
-        *((f"heartbeat-50-{name}", 8000) for name in ("learned", *recipes.FIXED)),
+        *((f"swiss-roll-10-{name}", 4000) for name in ("learned", *diffusions.FIXED)),
+        *((f"heartbeat-50-{name}", 8000) for name in ("learned", *diffusions.FIXED)),
         *((f"swiss-roll-40-{name}", 4000) for name in ("learned", "geometric")),
     ],
 }

@@ -10,13 +10,20 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from dpm_lib import doors, schedules
-from dpm_lib.bounds import second_moment
-from dpm_lib.kernels import BinomialKernel, GaussianKernel, Kernel
-from dpm_lib.learning import data
-from dpm_lib.learning.data.scaling import Scaler
+from dpm_lib import doors
+from dpm_lib.kernels import Kernel
+from dpm_lib.learning.diffusions import (
+    FIXED,
+    begun_binomial,
+    begun_gaussian,
+    cosine_binomial,
+    cosine_gaussian,
+    even_binomial,
+    geometric_gaussian,
+    log_linear_gaussian,
+)
 from dpm_lib.learning.networks import (
     MLPNetwork,
     MultiScaleNetwork,
@@ -24,149 +31,23 @@ from dpm_lib.learning.networks import (
     StepwiseNetwork,
     UNetNetwork,
 )
-from dpm_lib.learning.training import Settings, Source
+from dpm_lib.learning.settings import Settings
+from dpm_lib.learning.splits import (
+    Data,
+    digits,
+    heartbeat,
+    many_heartbeats,
+    mnist,
+    mnist_bits,
+    swiss_roll,
+    textbook_digits,
+)
 from dpm_lib.reverse import ReverseProcess
 
-__all__ = [
-    "DATA", "RECIPES", "Data", "Made", "Recipe", "described", "digits", "heartbeat", "made_again",
-    "make", "mnist", "mnist_bits", "swiss_roll", "textbook_digits",
-]  # fmt: skip
-
+__all__ = ["LEARNED", "RECIPES", "Made", "Recipe", "made_again", "make"]
 
 MEASURED = 10**9
 """Added to the seed of a run where it is measured; torch takes seeds of 32 bits on the CPU."""
-
-
-@dataclass(frozen=True)
-class Data:
-    """What a recipe trains on and is measured on.
-
-    Attributes:
-        source: where batches come from.
-        held_out: examples that no training sees.
-        seen: examples that training has seen, if it does not draw fresh ones for ever.
-        picture: shape in which one example is drawn as a picture.
-        scaler: what the data went through, if they have units of their own.
-        steps: at how many steps each example is measured; None for all.
-    """
-
-    source: Source
-    held_out: Tensor
-    seen: Tensor | None = None
-    picture: tuple[int, ...] | None = None
-    scaler: Scaler | None = None
-    steps: int | None = None
-
-
-def swiss_roll(device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> Data:
-    """Fresh points of the roll of thickness 0.05 for every batch, 20 000 more held out."""
-    law = data.swiss_roll(0.05, dtype=dtype, device=device)
-    return Data(law.sample, law.sample(20_000, generator))
-
-
-def heartbeat(device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> Data:
-    """Sequences of 20 bits with a 1 in every fifth place; 1000 more held out."""
-    law = data.heartbeat(20, dtype=dtype, device=device)
-    return Data(law.sample, law.sample(1000, generator), picture=(4, 5))
-
-
-def many_heartbeats(device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> Data:
-    """Heartbeats with 20 000 held out: in a chain of few steps the bound of one is noisy."""
-    law = data.heartbeat(20, dtype=dtype, device=device)
-    return Data(law.sample, law.sample(20_000, generator), picture=(4, 5))
-
-
-def digits(device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> Data:
-    """The 8x8 digits with fresh dequantisation for every batch, 297 of them held out."""
-    cpu = torch.Generator().manual_seed(generator.initial_seed())
-    images = data.digits(dtype=dtype, device=device, generator=cpu)
-    return Data(images.draw, images.test, images.train, images.shape, images.scaler)
-
-
-def textbook_digits(device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> Data:
-    """The 8x8 digits as a textbook splits them: 1000 rows, and 447 held out."""
-    cpu = torch.Generator().manual_seed(generator.initial_seed())
-    images = data.textbook_digits(dtype=dtype, device=device, generator=cpu)
-    return Data(images.draw, images.test, images.train, images.shape, images.scaler)
-
-
-def mnist(device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> Data:
-    """MNIST with fresh dequantisation for every batch, its 10 000 test pictures held out."""
-    cpu = torch.Generator().manual_seed(generator.initial_seed())
-    images = data.mnist(dtype=dtype, device=device, generator=cpu)
-    seen = images.train[:2000]
-    return Data(images.draw, images.test, seen, images.shape, images.scaler, steps=10)
-
-
-def mnist_bits(device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> Data:
-    """MNIST as bits, drawn anew for every batch with a chance in proportion to the grey level."""
-    grey, test = (levels.to(device) for levels in data.mnist_levels())
-
-    def tossed(levels: Tensor, g: torch.Generator) -> Tensor:
-        """Bits of these chances."""
-        return torch.bernoulli(levels.to(dtype) / 255, generator=g)
-
-    def draw(n: int, g: torch.Generator) -> Tensor:
-        """Draw n training pictures."""
-        return tossed(grey[torch.randint(len(grey), (n,), generator=g, device=device)], g)
-
-    held_out = tossed(test, generator)
-    seen = tossed(grey[:2000], generator)
-    return Data(draw, held_out, seen, (28, 28), steps=10)
-
-
-def geometric_gaussian(
-    device: torch.device, dtype: torch.dtype, *, T: int, first: float, last: float
-) -> Kernel:
-    """Gaussian kernel with rates that grow from the first to the last by one factor."""
-    return GaussianKernel(schedules.geometric(T, first, last, dtype=dtype, device=device))
-
-
-def log_linear_gaussian(
-    device: torch.device, dtype: torch.dtype, *, T: int, first: float, last: float
-) -> Kernel:
-    """Gaussian kernel whose log of signal over noise falls in a straight line."""
-    return GaussianKernel(schedules.log_linear(T, first, last, dtype=dtype, device=device))
-
-
-def cosine_gaussian(device: torch.device, dtype: torch.dtype, *, T: int) -> Kernel:
-    """Gaussian kernel whose signal falls as a squared cosine: slow first and last."""
-    return GaussianKernel(schedules.cosine(T, dtype=dtype, device=device))
-
-
-def even_binomial(device: torch.device, dtype: torch.dtype, *, T: int, rate: float) -> Kernel:
-    """Binomial kernel that erases the same part of the signal at every step."""
-    return BinomialKernel(schedules.erase_evenly(T, dtype=dtype, device=device), rate)
-
-
-def cosine_binomial(device: torch.device, dtype: torch.dtype, *, T: int, rate: float) -> Kernel:
-    """Binomial kernel whose signal falls as a squared cosine: slow first and last."""
-    return BinomialKernel(schedules.cosine(T, dtype=dtype, device=device), rate)
-
-
-FIXED = {
-    "erase_evenly": lambda T, first: schedules.begun(first, schedules.erase_evenly(T - 1)),
-    "inverse": lambda T, first: schedules.begun(first, schedules.inverse(T - 1)),
-    "cosine": lambda T, first: schedules.begun(first, schedules.cosine(T - 1)),
-    "linear": lambda T, first: schedules.linear(T, first, 0.3),
-    "geometric": lambda T, first: schedules.geometric(T, first, 0.5),
-    "log_linear": lambda T, first: schedules.log_linear(T, first, 0.99),
-}
-"""Name to the rates of a fixed schedule of T steps with this first rate."""
-
-
-def begun_gaussian(
-    device: torch.device, dtype: torch.dtype, *, schedule: str, T: int, first: float
-) -> Kernel:
-    """Gaussian kernel with the rates of a fixed schedule after this first rate."""
-    return GaussianKernel(FIXED[schedule](T, first).to(device, dtype))
-
-
-def begun_binomial(
-    device: torch.device, dtype: torch.dtype, *, schedule: str, T: int, first: float, rate: float
-) -> Kernel:
-    """Binomial kernel with the rates of a fixed schedule after this first rate."""
-    return BinomialKernel(FIXED[schedule](T, first).to(device, dtype), rate)
 
 
 @dataclass(frozen=True)
@@ -190,12 +71,6 @@ class Recipe:
         parts = {"data": self.data, "kernel": self.kernel, "network": self.network}
         return {name: _named(part) for name, part in parts.items()} | self.settings.as_dict()
 
-
-DATA = {
-    "swiss-roll": swiss_roll, "heartbeat": heartbeat, "digits": digits, "mnist": mnist,
-    "mnist-bits": mnist_bits, "digits-textbook": textbook_digits,
-}  # fmt: skip
-"""Name to data."""
 
 RECIPES = {
     "swiss-roll": Recipe(
@@ -284,6 +159,10 @@ def with_rivals(name: str, recipe: Recipe) -> dict[str, Recipe]:
     return {f"{name}-{kind}": one for kind, one in ({"learned": recipe} | fixed).items()}
 
 
+for _units in (32, 64):
+    RECIPES[f"swiss-roll-rbf-{_units}"] = replace(
+        RECIPES["swiss-roll-rbf"], network=partial(RBFNetwork, units=_units)
+    )
 for _name, _recipe in LEARNED.items():
     RECIPES |= with_rivals(_name, _recipe)
 
@@ -372,25 +251,6 @@ def made_again(notes: dict[str, Any], device: str) -> Made:
         notes["recipe"], seed=notes["seed"], steps=notes["settings"]["steps"], device=device,
         dtype=getattr(torch, notes["dtype"]), autocast=notes["settings"]["autocast"],
     )  # fmt: skip
-
-
-def described(name: str, seed: int) -> dict[str, Any]:
-    """What is in a data set, in words and numbers.
-
-    Raises:
-        ValueError: the name is unknown.
-    """
-    load = doors.one_of("name", name, DATA)
-    generator = torch.Generator().manual_seed(doors.integer("seed", seed, 0))
-    parts = load(torch.device("cpu"), torch.float32, generator)
-    summary, *_ = (load.__doc__ or "").splitlines()
-    return {
-        "data": summary,
-        "one example": tuple(parts.held_out.shape[1:]),
-        "to train on": "drawn for ever" if parts.seen is None else len(parts.seen),
-        "held out": len(parts.held_out),
-        "second moment, held out": round(second_moment(parts.held_out).item(), 4),
-    }
 
 
 def _named(part: Any) -> Any:

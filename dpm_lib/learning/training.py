@@ -5,92 +5,26 @@ been; :func:`fit` and :func:`updates` run one from its first update to its last.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from dpm_lib import doors
 from dpm_lib.bounds import ceiling, divergences_of
 from dpm_lib.learning import parallel
+from dpm_lib.learning.batches import LOOKED_AT, batches_of
 from dpm_lib.learning.learned_rates import LearnedRates
 from dpm_lib.learning.objectives import OBJECTIVES
+from dpm_lib.learning.settings import DECAYS, Settings
 from dpm_lib.reverse import ReverseProcess
 
-__all__ = ["Settings", "Source", "Trainer", "fit", "updates"]
-
-Source = Callable[[int, torch.Generator], Tensor]
-"""A function ``(n, generator)`` that draws n examples, ``(n, *event)``."""
-
-LOOKED_AT = 4096
-"""How many examples of a source are looked at before training."""
-
-DECAYS = {
-    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
-    "constant": lambda done: 1.0,
-}
-"""Learning rate over its first value, by the part of the training that is done."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a model is trained.
-
-    Attributes:
-        steps: number of updates.
-        batch: examples in a batch, of all processes together.
-        learning_rate: of the first update.
-        decay: "cosine", to 0, or "constant".
-        clip: largest norm of the gradient of K per dimension.
-        average: decay of the moving average of the parameters that the model has in the end, such
-            as 0.999; None for the last parameters.
-        objective: key of :data:`dpm_lib.learning.objectives.OBJECTIVES`.
-        autocast: whether the network computes in bfloat16.
-        learn_rates: whether the rates of the kernel, but for the first, are learned as well.
-
-    Raises:
-        TypeError: a setting of the wrong type.
-        ValueError: a setting out of its range.
-    """
-
-    steps: int
-    batch: int = 256
-    learning_rate: float = 1e-3
-    decay: str = "cosine"
-    clip: float = 10.0
-    average: float | None = None
-    objective: str = "bound"
-    autocast: bool = False
-    learn_rates: bool = False
-
-    def __post_init__(self) -> None:
-        doors.integer("steps", self.steps)
-        doors.integer("batch", self.batch)
-        doors.number("learning_rate", self.learning_rate, above=0)
-        doors.number("clip", self.clip, above=0)
-        doors.one_of("decay", self.decay, DECAYS)
-        doors.one_of("objective", self.objective, OBJECTIVES)
-        if self.average is not None and doors.number("average", self.average, above=0) >= 1:
-            raise ValueError(f"average must lie in (0, 1), got {self.average}")
-        for name in ("autocast", "learn_rates"):
-            if not isinstance(value := getattr(self, name), bool):
-                raise TypeError(f"{name} must be True or False, got {doors.name_of(value)}")
-        if self.learn_rates and self.objective == "noise":
-            raise ValueError(
-                "objective must lower the bound itself to learn rates, got 'noise', whose weights "
-                "change with them"
-            )
-
-    def as_dict(self) -> dict[str, Any]:
-        """All settings by name, ready for JSON."""
-        return asdict(self)
+__all__ = ["Trainer", "fit", "shown", "updates"]
 
 
 class Trainer:
@@ -140,7 +74,7 @@ class Trainer:
         self.objective = OBJECTIVES[settings.objective]
         self.weights = self.objective.weights(kernel)
         model.train()
-        self.source, seen = _source(model, x0, generator)
+        self.source, seen = batches_of(model, x0, generator)
         kernel.check_moments(model.check_data(seen))
         if not parallel.same(*self.parameters, seen[:LOOKED_AT], generator.get_state()):
             raise ValueError(
@@ -172,10 +106,41 @@ class Trainer:
             self.rates.settle()
 
     def _update(self) -> float:
-        model, how, d = self.model, self.settings, self.model.event_shape.numel()
-        if not model.training:
-            model.train()
-        examples = self.source(how.batch, self.generator)
+        how, T = self.settings, self.model.kernel.T
+        if not self.model.training:
+            self.model.train()
+        mean, each, t = self._backward()
+        slopes = [p.grad for p in self.parameters if p.grad is not None]
+        parallel.average([*slopes, mean])
+        found, *norms = torch.stack([mean, *torch._foreach_norm(slopes)]).tolist()
+        K, length = self.ceiling - (T - 1) * found, math.hypot(*norms)
+        if not (math.isfinite(K) and math.isfinite(length)):
+            what = f"it is {K}" if not math.isfinite(K) else f"its gradient is {length}"
+            raise ValueError(
+                f"network must return laws that lead to a finite K, {what} at step {self.step + 1} "
+                f"of the training (t = {_where(each, t, T)}): lower learning_rate, "
+                f"now {how.learning_rate} at first"
+            )
+        if length > how.clip:
+            torch._foreach_mul_(slopes, how.clip / length)
+        rate = how.learning_rate * DECAYS[how.decay](self.step / how.steps)
+        self.adam.param_groups[0]["lr"] = rate
+        self.adam.step()
+        if self.averages:
+            with torch.no_grad():
+                self.follow(self.averages, self.parameters, self.step)
+        self.step += 1
+        return K
+
+    def _backward(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Give all parameters their gradients of a batch, of the rows of this process.
+
+        Returns:
+            What K lacks to its ceiling for each step, a scalar; the divergence of each row, and
+            its t.
+        """
+        model, d = self.model, self.model.event_shape.numel()
+        examples = self.source(self.settings.batch, self.generator)
         x0, t = self.objective.rows(examples, model.kernel.T, self.generator)
         with self.precision():
             xt = model.kernel.noised(x0, t, self.generator)
@@ -190,28 +155,8 @@ class Trainer:
         elif self.weights is None:
             each.backward(torch.full_like(each, scale))
         else:
-            each.backward(self.weights[t].to(each.dtype) * scale)
-        slopes = [p.grad for p in self.parameters if p.grad is not None]
-        parallel.average([*slopes, mean])
-        found, *norms = torch.stack([mean, *torch._foreach_norm(slopes)]).tolist()
-        K, length = self.ceiling - (model.kernel.T - 1) * found, math.hypot(*norms)
-        if not (math.isfinite(K) and math.isfinite(length)):
-            what = f"it is {K}" if not math.isfinite(K) else f"its gradient is {length}"
-            raise ValueError(
-                f"network must return laws that lead to a finite K, {what} at step {self.step + 1} "
-                f"of the training (t = {_where(each, t, model.kernel.T)}): lower learning_rate, "
-                f"now {how.learning_rate} at first"
-            )
-        if length > how.clip:
-            torch._foreach_mul_(slopes, how.clip / length)
-        rate = how.learning_rate * DECAYS[how.decay](self.step / how.steps)
-        self.adam.param_groups[0]["lr"] = rate
-        self.adam.step()
-        if self.averages:
-            with torch.no_grad():
-                self.follow(self.averages, self.parameters, self.step)
-        self.step += 1
-        return K
+            each.backward(self.weights.index_select(0, t).to(each.dtype) * scale)
+        return mean, each, t
 
     @torch.no_grad()
     def finish(self) -> None:
@@ -353,62 +298,6 @@ def _updates(trainer: Trainer) -> Iterator[tuple[int, float]]:
         if trainer.step == trainer.settings.steps:
             trainer.finish()
         yield trainer.step, K
-
-
-def _source(model: ReverseProcess, x0: Any, generator: torch.Generator) -> tuple[Source, Tensor]:
-    """Where batches come from, and examples to look at first."""
-    like = model.kernel.beta
-    x0 = doors.from_array(x0, like.device, model.dtype)
-    if isinstance(x0, Tensor):
-        return lambda n, g: x0[torch.randint(len(x0), (n,), generator=g, device=x0.device)], x0
-    if isinstance(x0, DataLoader):
-        x0 = _Loaded(x0, like.device, model.dtype)
-    if not callable(x0):
-        raise TypeError(
-            "x0 must be a tensor, an array, a DataLoader or a function that draws examples, got "
-            f"{doors.name_of(x0)}"
-        )
-
-    def draw(n: int, g: torch.Generator) -> Tensor:
-        examples = x0(n, g)
-        if not isinstance(examples, Tensor) or examples.shape != (n, *model.event_shape):
-            raise ValueError(
-                f"x0 must draw a tensor {(n, *model.event_shape)} when asked for {n} examples, "
-                f"it drew {doors.name_of(examples)}"
-            )
-        return model.check_data(examples)
-
-    beside = torch.Generator(generator.device).manual_seed(generator.initial_seed())
-    return draw, draw(LOOKED_AT, beside)
-
-
-class _Loaded:
-    """Examples of a loader, epoch after epoch; of a batch with labels, its first part."""
-
-    def __init__(self, loader: Iterable[Any], device: torch.device, dtype: torch.dtype) -> None:
-        self.loader, self.device, self.dtype = loader, device, dtype
-        self.batches, self.left = iter(loader), torch.empty(0)
-
-    def __call__(self, n: int, generator: torch.Generator) -> Tensor:
-        parts, found = [self.left] if len(self.left) else [], len(self.left)
-        while found < n:
-            parts.append(self._next())
-            found += len(parts[-1])
-        examples = torch.cat(parts)
-        self.left = examples[n:]
-        return examples[:n]
-
-    def _next(self) -> Tensor:
-        batch = next(self.batches, None)
-        if batch is None:
-            self.batches = iter(self.loader)
-            batch = next(self.batches, None)
-        if batch is None:
-            raise ValueError("x0 must load examples, it loaded none")
-        examples = batch[0] if isinstance(batch, list | tuple) else batch
-        if not isinstance(examples, Tensor):
-            raise TypeError(f"x0 must load tensors, it loaded {doors.name_of(examples)}")
-        return examples.to(self.device, self.dtype)
 
 
 def _where(each: Tensor, t: Tensor, T: int) -> str:

@@ -75,5 +75,5 @@ class StepwiseNetwork(ReverseNetwork):
         h = xt.flatten(1).to(self.bias.dtype)
         for weight, bias in zip(self.weights, self.biases, strict=True):
             h = torch.addmm(bias, h, weight).sigmoid_()
-        z = read_out(GAIN * (h - 0.5), self.readout, self.bias, t)
+        z = read_out(h - 0.5, self.readout, self.bias, t, GAIN)
         return of_data(self.kernel, z, t) if isinstance(self.kernel, BinomialKernel) else z
