@@ -237,7 +237,8 @@ class Trainer:
     def state(self) -> dict[str, Tensor]:
         """All that the next update depends on beside the model, as tensors by name.
 
-        The model is that of :meth:`finished`; where averages are kept, the parameters are here.
+        The model is that of :meth:`finished`; where averages are kept, the parameters are here:
+        take it first, and save the model of :meth:`finished` with it.
         """
         found = {"step": torch.tensor(self.step), "generator": self.generator.get_state()}
         found |= {"rates": self.rates.logits.detach().clone()} if self.rates else {}
@@ -358,7 +359,7 @@ def _updates(trainer: Trainer) -> Iterator[tuple[int, float]]:
 def _source(model: ReverseProcess, x0: Any, generator: torch.Generator) -> tuple[Source, Tensor]:
     """Where batches come from, and examples to look at first."""
     like = model.kernel.beta
-    x0 = doors.from_array(x0, like.device, model.dtype)
+    x0 = doors.from_array("x0", x0, like.device, model.dtype)
     if isinstance(x0, Tensor):
         return lambda n, g: x0[torch.randint(len(x0), (n,), generator=g, device=x0.device)], x0
     if isinstance(x0, DataLoader):
@@ -368,6 +369,7 @@ def _source(model: ReverseProcess, x0: Any, generator: torch.Generator) -> tuple
             "x0 must be a tensor, an array, a DataLoader or a function that draws examples, got "
             f"{doors.name_of(x0)}"
         )
+    doors.called("x0", x0, "n", "generator")
 
     def draw(n: int, g: torch.Generator) -> Tensor:
         examples = x0(n, g)
