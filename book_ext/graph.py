@@ -8,7 +8,7 @@ from typing import Any
 
 from dpm_lib.evidence.ledger import circle
 
-WIDTH, ROOM, GAP = 720, 620, 8  # of a row, for its boxes, least space between two items
+WIDTH, ROOM, GAP = 700, 560, 8  # of a row, for its boxes, least space between two items
 LETTER, PADDING, HEIGHT, LEVEL = 6.7, 14, 24, 66  # of a letter, a box and a row
 
 Graph = dict[str, list[str]]

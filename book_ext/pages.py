@@ -16,6 +16,7 @@ from book_ext.ledger import ledger_html
 from dpm_lib.evidence import ledger, notation
 
 API_MARK = re.compile(r"<!-- modules: ([\w., ]+) -->")
+COLON = re.compile(r":(?= )")
 
 
 class ledger_table(nodes.General, nodes.Element):
@@ -88,6 +89,16 @@ def write_api(app: Any, docname: str, source: list[str]) -> None:
     source[0] = API_MARK.sub(lambda mark: "\n".join(sections), source[0])
 
 
+def plain(
+    app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]
+) -> None:
+    """Leave out what says nothing; and keep napoleon from taking what precedes a colon for a type."""
+    if lines and lines[0].startswith("Alias for field number"):
+        lines.clear()
+    elif lines and what in {"attribute", "data", "property"}:
+        lines[0] = COLON.sub(" –", lines[0], count=1)
+
+
 def follow(app: Any, env: Any, node: Any, content: nodes.Node) -> nodes.Node | None:
     """Resolve a name that a package re-exports: it is documented where it is defined."""
     module, _, name = node.get("reftarget", "").rpartition(".")
@@ -108,5 +119,7 @@ def setup(app: Any) -> None:
     app.add_directive("symbols", SymbolsDirective)
     others = dict.fromkeys(("latex", "text", "man", "texinfo"), (skip, None))
     app.add_node(ledger_table, html=(visit_ledger, None), **others)
+    app.setup_extension("sphinx.ext.autodoc")
+    app.connect("autodoc-process-docstring", plain, priority=400)  # before napoleon
     app.connect("source-read", write_api)
     app.connect("missing-reference", follow)

@@ -1,8 +1,8 @@
 r""":math:`K \le L`, the lower bound of the log likelihood that is maximised, and its terms.
 
-.. math:: K = -\sum_{t=2}^{T} E_q D_{KL}\big(q(x^{(t-1)} \mid x^{(t)}, x^{(0)})
-   \,\Vert\, p(x^{(t-1)} \mid x^{(t)})\big)
-   + H_q(X^{(T)} \mid X^{(0)}) - H_q(X^{(1)} \mid X^{(0)}) - H_p(X^{(T)})
+.. math:: K = {} & -\sum_{t=2}^{T} E_q D_{KL}\big(q(x^{(t-1)} \mid x^{(t)}, x^{(0)}) \,\Vert\, \\
+   & \qquad p(x^{(t-1)} \mid x^{(t)})\big) + H_q(X^{(T)} \mid X^{(0)}) \\
+   & - H_q(X^{(1)} \mid X^{(0)}) - H_p(X^{(T)})
 
 All in nats per example, so an average over data is an average over the batch.
 """

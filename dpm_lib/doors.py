@@ -199,9 +199,18 @@ def generator_on(device: torch.device, generator: Any) -> torch.Generator:
     return generator
 
 
-def from_array(value: Any, device: torch.device, dtype: torch.dtype) -> Any:
-    """An array of numpy as a tensor; anything else as it came."""
-    return torch.from_numpy(value).to(device, dtype) if isinstance(value, np.ndarray) else value
+def from_array(name: str, value: Any, device: torch.device, dtype: torch.dtype) -> Any:
+    """An array of numpy as a tensor; anything else as it came.
+
+    Raises:
+        TypeError: the array is not one of real numbers.
+    """
+    if not isinstance(value, np.ndarray):
+        return value
+    if value.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be an array of real numbers, got one of {value.dtype}")
+    wanted = str(dtype).removeprefix("torch.")
+    return torch.from_numpy(np.require(value, wanted, ["C", "W"])).to(device)
 
 
 def called(name: str, function: Any, *arguments: str) -> None:

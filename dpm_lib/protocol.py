@@ -158,7 +158,9 @@ def answered(kernel: Kernel, xt: Tensor, answer: Any) -> Distribution | tuple[Te
 def _check_law(kernel: Kernel, xt: Tensor, law: Any) -> Distribution:
     """What a network returned, if it is a law of the state before xt that the kernel knows."""
     if not isinstance(law, Distribution):
-        raise TypeError(f"network must return a torch distribution, got {doors.name_of(law)}")
+        raise TypeError(
+            f"network must return a tensor or a torch distribution, got {doors.name_of(law)}"
+        )
     wanted = (tuple(xt.shape[:1]), tuple(xt.shape[1:]))
     if (tuple(law.batch_shape), tuple(law.event_shape)) != wanted:
         raise ValueError(

@@ -30,3 +30,16 @@ def test_every_task_starts_with_what_the_reader_wants():
     tasks = re.findall(r"^(.*)\n: ", house.source("api"), re.M)
     assert len(tasks) >= 8
     assert all(task.startswith("I ") for task in tasks)
+
+
+def test_what_precedes_a_colon_is_no_type():
+    """Of a value the first sentence stands whole; a field of a tuple says nothing by itself."""
+    for what, line, left in (
+        ("property", "What K would be: a cap on K.", ["What K would be – a cap on K."]),
+        ("property", "The bound, :math:`K`.", ["The bound, :math:`K`."]),
+        ("function", "Draw: once.", ["Draw: once."]),
+        ("attribute", "Alias for field number 0", []),
+    ):
+        lines = [line]
+        pages.plain(None, what, "name", None, None, lines)
+        assert lines == left

@@ -175,7 +175,9 @@ TABLE = [
                              ("trajectory_bound", ("1",)))
       for row in rows("trajectories", f"dpm.{call}(m, x, trajectories=•, generator=g)", *NO_COUNT,
                       *more)),
-    *rows("x0", "dpm.evaluate(m, •, generator=g)", "x[:1]"),
+    *rows("x0", "dpm.evaluate(m, •, generator=g)", "x[:1]", "x.numpy().astype(str)",
+          "x.numpy().astype(object)", "x.numpy().astype(complex)", "x.numpy().astype('M8[s]')"),
+    *rows("x0", "dpm.evaluate(scaled, •, generator=g)", "50 * x", "x / 50", "50 * x.numpy()"),
     *rows("repeats", "dpm.evaluate(m, x, generator=g, repeats=•)", *NO_COUNT),
     *rows("steps", "dpm.evaluate(m, x, generator=g, steps=•)", *sorted(set(NO_COUNT) - {"None"})),
     *rows("steps", "dpm.sampled_bound(m, x, generator=g, steps=•)", *NO_COUNT),
@@ -242,6 +244,7 @@ TABLE = [
     *rows("t", "temporal_bumps(•, 4, 3)", "None", "3", "ones.long()", "x"),
     *rows("T", "temporal_bumps(ones, •, 3)", *NO_COUNT),
     *rows("count", "temporal_bumps(ones, 4, •)", *NO_COUNT, "1"),
+    *rows("x0", "dpm.fit(m, •, steps=1, generator=g)", "lambda n: x", "x.numpy().astype(str)"),
     *rows("x0", "dpm.fit(m, •, steps=1, generator=g)", "None", "3", "x.half()", "NAN * x", "3 * x",
           "x[:, :1]", "x[:0]", "lambda n, g: None", "lambda n, g: x", "outliers"),
     *rows("x0", "dpm.fit(m, lambda n, g: •, steps=1, generator=g)",
@@ -278,6 +281,8 @@ TABLE = [
     ("dpm.save(identity, file)", "network"),
     *rows("t", "dpm.once(•)", "3", "None"),
     *rows("y", "dpm.Scaler(•)", "None", "NAN * x", "x", "x.long()", "x[:0]"),
+    *rows("y", "scaled.scaler(•)", "None", "x.numpy()", "x.long()", "x[:, :1]", "x[0, 0]"),
+    *rows("x", "scaled.scaler.inverse(•)", "None", "x.numpy()", "x.long()", "x[:, :1]", "x[0, 0]"),
     *rows("per_coordinate", "dpm.Scaler(x, •)", "None", "1", "(0,)"),
     *rows("device", "dpm.load(file, device=•)", *NO_DEVICE),
     ("m.load_state_dict(mlp_model(k2).state_dict())", "state_dict"),
@@ -340,6 +345,7 @@ TABLE = [
     *rows("x", "parzen(•, x, 0.1)", "None", "NAN * x", "x.long()", "x[:0]"),
     *rows("centres", "parzen(x, •, 0.1)", "None", "NAN * x", "x.float()", "x[:, :1]", "x[:0]"),
     *rows("width", "parzen(x, x, •)", *NO_NUMBER),
+    *rows("width", "parzen(x, x + 1, •)", "1e-200", "1e-300"),
     *rows("widths", "best_width(x, x, •)", "None", "0.1", "x", "ones[:0]"),
     ("best_width(x, x, 0 * ones)", "width"),
     # what is known
@@ -435,6 +441,9 @@ def things():
         beta=beta, k=k, k2=k2, b=b, b2=b2, g=g, x=x, mlp=mlp, mlp_model=mlp_model,
         rbf=lambda kernel: dpm.RBFNetwork(kernel, generator=g), returns=returns, normal=normal,
         bits=lambda p: Independent(Bernoulli(p, validate_args=False), 1, validate_args=False),
+        scaled=dpm.ReverseProcess(
+            k, mlp(k), scaler=dpm.Scaler(torch.eye(3, 2).double(), per_coordinate=True)
+        ),
         m=mlp_model(k), bm=mlp_model(b), ones=torch.ones(3).double(), outputs=(x, x),
         identity=dpm.ReverseProcess(k, dpm.identity_network(k, (2,))), outliers=outliers,
         seen=dpm.Noisy(x[0], 0.1),

@@ -32,7 +32,7 @@ def batches_of(model: ReverseProcess, x0: Any, generator: torch.Generator) -> tu
         ValueError: what x0 draws first is no data of the model.
     """
     like = model.kernel.beta
-    x0 = doors.from_array(x0, like.device, model.dtype)
+    x0 = doors.from_array("x0", x0, like.device, model.dtype)
     if isinstance(x0, Tensor):
 
         def rows(n: int, g: torch.Generator) -> Tensor:
@@ -48,6 +48,7 @@ def batches_of(model: ReverseProcess, x0: Any, generator: torch.Generator) -> tu
             "x0 must be a tensor, an array, a DataLoader or a function that draws examples, got "
             f"{doors.name_of(x0)}"
         )
+    doors.called("x0", x0, "n", "generator")
 
     def draw(n: int, g: torch.Generator) -> Tensor:
         """Draw n examples, which are looked at each time."""

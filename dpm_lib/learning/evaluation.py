@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from dpm_lib import doors
-from dpm_lib.bounds import bound, correction, sampled_bound
+from dpm_lib.bounds import bound, correction, sampled_bound, second_moment
 from dpm_lib.evidence.provenance import library_version
 from dpm_lib.evidence.storage import RESULTS, locked, replace_file
 from dpm_lib.learning.data.scaling import Scaler
@@ -29,6 +29,9 @@ EXPERIMENTS = RESULTS / "experiments"
 
 DIVERGENCES = 2**22
 """How many divergences, one for each example and step, are held at once."""
+
+FAR = 100
+"""Second moment, or its inverse, of what a scaler cannot have given from data like its own."""
 
 
 @torch.no_grad()
@@ -62,14 +65,16 @@ def evaluate(
 
     Raises:
         TypeError: no model, no generator, or repeats or steps is no integer.
-        ValueError: x0 is not data for the kernel, or has fewer than 2 examples, repeats or steps
-            is not positive, or the network leads to NaN.
+        ValueError: x0 is not data for the kernel, or has fewer than 2 examples, or has not gone
+            through the model's scaler; repeats or steps is not positive; or the network leads to
+            NaN.
 
     Source: :eq:`bound-entropies`, :eq:`bound-correction`, :eq:`null-log-likelihood`,
     paper eq. 14 and Table 1.
     """
     doors.instance("model", model, ReverseProcess)
-    x0 = model.check_data(doors.from_array(x0, model.kernel.beta.device, model.dtype))
+    x0 = doors.from_array("x0", x0, model.kernel.beta.device, model.dtype)
+    x0 = _in_units(model, model.check_data(x0))
     doors.generator_on(x0.device, generator)
     doors.integer("repeats", repeats)
     if steps is not None:
@@ -92,6 +97,16 @@ def evaluate(
         "seconds": round(time.perf_counter() - begin, 3),
         "library": library_version(),
     }
+
+
+def _in_units(model: ReverseProcess, x0: Tensor) -> Tensor:
+    """Refuse what cannot have gone through the scaler that the model has."""
+    if isinstance(model.scaler, Scaler) and not 1 / FAR < (m2 := second_moment(x0).item()) < FAR:
+        raise ValueError(
+            "x0 must be in the units of the model, as what comes out of model.scaler, got second "
+            f"moment {m2:.4g}, not about 1"
+        )
+    return x0
 
 
 def _bounds(

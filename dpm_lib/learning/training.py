@@ -182,7 +182,8 @@ class Trainer:
     def state(self) -> dict[str, Tensor]:
         """All that the next update depends on beside the model, as tensors by name.
 
-        The model is that of :meth:`finished`; where averages are kept, the parameters are here.
+        The model is that of :meth:`finished`; where averages are kept, the parameters are here:
+        take it first, and save the model of :meth:`finished` with it.
         """
         found = {"step": torch.tensor(self.step), "generator": self.generator.get_state()}
         found |= {"rates": self.rates.logits.detach().clone()} if self.rates else {}

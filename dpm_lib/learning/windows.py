@@ -29,7 +29,8 @@ def parzen(x: Tensor, centres: Tensor, width: float) -> Tensor:
 
     Raises:
         TypeError: no tensor, or no number.
-        ValueError: the events differ, or width is not positive.
+        ValueError: the events differ, width is not positive, or so small against the distances
+            that a density is 0 in this dtype.
 
     Source: paper Table 2.
 
@@ -47,9 +48,14 @@ def parzen(x: Tensor, centres: Tensor, width: float) -> Tensor:
     c = centres.flatten(1)
     norm = c.shape[1] * math.log(width * math.sqrt(2 * math.pi)) + math.log(len(c))
     parts = x.flatten(1).split(ROWS)
-    return torch.cat([
-        torch.logsumexp(torch.cdist(part, c).square() / (-2 * width**2), 1) - norm for part in parts
+    found = torch.cat([
+        torch.logsumexp((torch.cdist(part, c) / width).square() / -2, 1) - norm for part in parts
     ])  # fmt: skip
+    if not found.isfinite().all():
+        raise ValueError(
+            f"width must be large enough for a density above 0 in {x.dtype}, got {width}"
+        )
+    return found
 
 
 def best_width(x: Tensor, centres: Tensor, widths: Tensor) -> float:

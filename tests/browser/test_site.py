@@ -17,7 +17,6 @@ SHORT = {
     "notation": {"figures": 0.07},
     "closed_forms": {"figures": 0.145},
     "feller": {"weight": 1_660_000},
-    "api_scores": {"shift": 0.13},
 }
 
 

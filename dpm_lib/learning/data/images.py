@@ -1,5 +1,6 @@
 r""":math:`x = (g + u - a) / b` with level g, :math:`u \sim U[-\frac12, \frac12]`: pictures."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -123,10 +124,7 @@ def mnist(
 
     Source: paper section 3.2.
     """
-    doors.generator_on(torch.device("cpu"), generator)
-    device, dtype = doors.device_like(device), doors.state_dtype(dtype)
-    train, test = mnist_levels()
-    return _scaled(torch.cat([train, test]).float(), len(train), (28, 28), dtype, device, generator)
+    return _fetched(mnist_levels, (28, 28), dtype, device, generator)
 
 
 def cifar10(
@@ -145,12 +143,21 @@ def cifar10(
 
     Source: paper section 3.2.
     """
+    return _fetched(cifar10_levels, (3, 32, 32), dtype, device, generator)
+
+
+def _fetched(
+    levels: Callable[[], tuple[Tensor, Tensor]],
+    shape: tuple[int, ...],
+    dtype: torch.dtype,
+    device: torch.device | str | None,
+    generator: torch.Generator,
+) -> Images:
+    """Pictures with a training and a test part of their own, fetched after the arguments stand."""
     doors.generator_on(torch.device("cpu"), generator)
     device, dtype = doors.device_like(device), doors.state_dtype(dtype)
-    train, test = cifar10_levels()
-    return _scaled(
-        torch.cat([train, test]).float(), len(train), (3, 32, 32), dtype, device, generator
-    )
+    train, test = levels()
+    return _scaled(torch.cat([train, test]).float(), len(train), shape, dtype, device, generator)
 
 
 def _scaled(

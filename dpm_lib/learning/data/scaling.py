@@ -60,12 +60,36 @@ class Scaler(nn.Module):
         self.register_buffer("scale", scale)
 
     def forward(self, y: Tensor) -> Tensor:
-        """Data in the units of the model, in the dtype of y."""
+        """Data in the units of the model, in the dtype of y.
+
+        Raises:
+            TypeError: no tensor.
+            ValueError: no floating point, or other coordinates than those of the scales.
+        """
+        self._check("y", y)
         return ((y - self.shift) / self.scale).to(y.dtype)
 
     def inverse(self, x: Tensor) -> Tensor:
-        """Data or samples of the model in their own units, in the dtype of x."""
+        """Data or samples of the model in their own units, in the dtype of x.
+
+        Raises:
+            TypeError, ValueError: as in :meth:`forward`.
+        """
+        self._check("x", x)
         return (x * self.scale + self.shift).to(x.dtype)
+
+    def _check(self, name: str, value: Tensor) -> None:
+        """Refuse what would be rounded to whole numbers, or spread over other coordinates."""
+        event = self.scale.shape
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{name} must be a tensor (B, *event), got {doors.name_of(value)}")
+        if not value.is_floating_point():
+            raise ValueError(f"{name} must be of float32 or float64, got {doors.name_of(value)}")
+        if value.shape[value.ndim - len(event) :] != event:
+            raise ValueError(
+                f"{name} must have shape (B, *event) with event {tuple(event)}, got "
+                f"{tuple(value.shape)}"
+            )
 
     def log_scale(self) -> float:
         r""":math:`\log s`, by which log densities differ for each dimension on average, nats."""
