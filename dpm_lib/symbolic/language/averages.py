@@ -97,7 +97,8 @@ class Entropy(Node):
 
     def _latex(self, printer: Any) -> str:
         density = self.args[0]
-        return f"H_{density.law}({bar(density, printer).replace('x', 'X')})"
+        law = r"{\pi}" if density.law == "pi" else density.law
+        return f"H_{law}({bar(density, printer).replace('x', 'X')})"
 
 
 class Square(Node):
