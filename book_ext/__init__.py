@@ -14,7 +14,7 @@
 * ``origin``: links to the sources; the last line of a page, how it was made.
 * ``pages``: ``{ledger}``, ``{symbols}`` and the API reference.
 * ``notebooks``: each chapter as a notebook to take away.
-* ``typography``: punctuation that stays with its formula.
+* ``typography``: punctuation that stays with its formula, numbers that do not break.
 * ``mathjax``: MathJax from the site itself.
 * ``weight``: the theme without the parts that no page uses.
 """

@@ -23,6 +23,7 @@ PATTERNS = {
     r"\pi(\cdot)": r"π\(.*",
     r"\rho": "ρ",
     r"T_\pi(y\mid y';\beta)": r"T_π(\(.*)?",
+    r"\mu_0": "μ_0",
     r"v_0": "v_0",
     r"\theta": "θ",
     r"f_\mu": r"f_μ(\(.*)?",

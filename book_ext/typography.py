@@ -1,4 +1,4 @@
-"""Punctuation stays on the line of the formula before it."""
+"""What belongs together stays on one line: punctuation with its formula, 1e-05 as one number."""
 
 import re
 from typing import Any
@@ -7,6 +7,10 @@ from docutils import nodes
 from sphinx.transforms import SphinxTransform
 
 MARK = re.compile(r"[.,;:!?)\]’”]+")
+TAG = re.compile(r"(<(?:pre|script|style)\b.*?</(?:pre|script|style)>|<[^>]*>)", re.DOTALL)
+EXPONENT = re.compile(r"\d[\d.]*e[-+]\d+")
+# "({eq}`name`)" in the text: one pair of brackets is enough.
+TWICE = re.compile(r"\((<a [^>]*#equation-[^>]*>)\((\d+\.\d+)\)</a>\)")
 
 
 class KeepPunctuation(SphinxTransform):
@@ -26,5 +30,16 @@ class KeepPunctuation(SphinxTransform):
                 )
 
 
+def keep_numbers(app: Any, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """Numbers with an exponent do not break; the number of an equation has one pair of brackets."""
+    if "body" in context:
+        parts = TAG.split(TWICE.sub(r"(\1\2</a>)", context["body"]))
+        parts[::2] = [
+            EXPONENT.sub(r'<span class="dpm-whole">\g<0></span>', text) for text in parts[::2]
+        ]
+        context["body"] = "".join(parts)
+
+
 def setup(app: Any) -> None:
     app.add_transform(KeepPunctuation)
+    app.connect("html-page-context", keep_numbers)
