@@ -37,7 +37,7 @@ globalThis.dpmTouch ??= (() => {
         }
       });
       for (const c of controls) {
-        const shown = c.parentElement.querySelector("output");
+        const shown = c.closest("label")?.querySelector("output");
         if (shown) shown.textContent = figure.shown?.(c.name, +c.value, stored.data) ?? c.value;
       }
       reading.textContent = figure.reading(stored.data, now);
