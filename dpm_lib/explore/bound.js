@@ -117,7 +117,7 @@ dpmTouch("bound", (() => {
       return {
         beta: [u, beta.map(power)],
         knots: [places, places.map((at) => between(beta.map(power), at) || -1e-9)],
-        costs: [u.slice(1), costs.map(power)],
+        costs: [u.slice(1), costs.map((cost) => Math.max(-4, power(cost)))],
         kl: [[0], [-kl]], ends: [[1, 2, 3], ends], rest: [[4], [K12 - K14]],
         bounds: [[0, 1], [K12 - none, K14 - none]], truth: [[2], [L - none]], top: [[3], [sum(ends) - none]],
         gaps: [halvings, gaps], slope: [[0, HALVINGS / 2], [gaps[0], gaps[0] - (HALVINGS / 2) * Math.log10(2)]],

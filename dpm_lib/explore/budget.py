@@ -1,6 +1,7 @@
 """The bound of known data under their exact reversal, by rates, steps and variance."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -66,11 +67,12 @@ def model_score(data: GaussianLaw | MixtureLaw, kernel: GaussianKernel) -> Tenso
     first, left = kernel.beta[0], kernel.alpha_bar[-1]
     short = GaussianKernel(torch.stack([first, 1 - left / (1 - first)]))
     last = line(-9, 9, 4001)
-    step = data.reversal(short)(last[:, None], 2)
+    step: Any = data.reversal(short)(last[:, None], 2)
     bells = step.component_distribution
     mean = (1 - first).sqrt() * bells.mean[:, :, 0]
     spread = ((1 - first) * bells.variance[:, :, 0] + first).sqrt()
-    weights = step.mixture_distribution.logits - last[:, None] ** 2 / 2 + math.log(last[1] - last[0])
+    prior = (-(last**2) / 2).log_softmax(0)[:, None]
+    weights = step.mixture_distribution.logits + prior
     std = data.variance[0].sqrt()
     from_mean = line(-8, 8, 201)
     place, share = data.means[1, 0] + std * from_mean, (-(from_mean**2) / 2).softmax(0)
@@ -78,7 +80,7 @@ def model_score(data: GaussianLaw | MixtureLaw, kernel: GaussianKernel) -> Tenso
         place, share = data.means[1], torch.ones(1, dtype=torch.float64)
     each = [torch.distributions.Normal(mean, spread).log_prob(x) + weights for x in place]
     logs = torch.stack([log.flatten().logsumexp(0) for log in each])
-    return (share * (logs - 0.5 * math.log(2 * math.pi))).sum()
+    return (share * logs).sum()
 
 
 def scores(data: GaussianLaw | MixtureLaw, kernel: GaussianKernel, v0: float) -> Tensor:
@@ -208,9 +210,7 @@ def bound() -> Touch:
     )  # fmt: skip
 
 
-def _gap(
-    data: GaussianLaw | MixtureLaw, kernel: GaussianKernel, parts: float, v0: float
-) -> Tensor:
+def _gap(data: GaussianLaw | MixtureLaw, kernel: GaussianKernel, parts: float, v0: float) -> Tensor:
     """L - K of equation 12 with the first step split: no other rate matters, as steps compose."""
     first = -torch.expm1(torch.log1p(-kernel.beta[0]) / parts)
     rest = 1 - kernel.alpha_bar[-1] / (1 - first)
