@@ -63,7 +63,7 @@ PATTERNS = {
     r"g_j(t)": r"g_j(\(.*)?",
     r"z^\mu,\ z^\Sigma": r"z(_.+)?\^[μΣ]",
     r"\kappa_n": "κ_.+",
-    r"R": "R_ik",
+    r"R_{ik}": "R_ik",
     r"\tau_j,\ w": "τ_.+",
     r"\tilde p(x^{(t)})": r"tilde p(\(.*)?",
     r"\tilde Z_t": "tilde Z(_.+)?",

@@ -40,7 +40,8 @@ def test_patterns_are_of_rows_that_exist():
         ("E_q(x(0⋯T))[logw]", r"E_q[\cdot]"), ("E_q[x]", r"E_q[\cdot]"),
         ("r(x(t-1))", "r(x^{(t)})"), ("r(x(0))]", "r(x^{(t)})"), ("E_r(y)", "E_r"),
         ("g_j(t)", "g_j(t)"), ("z^μ", r"z^\mu,\ z^\Sigma"), ("z_i^Σ", r"z^\mu,\ z^\Sigma"),
-        ("κ_3", r"\kappa_n"), ("τ_j", r"\tau_j,\ w"), ("R_ik", "R"), ("tilde p(x(t))", r"\tilde p(x^{(t)})"),
+        ("κ_3", r"\kappa_n"), ("τ_j", r"\tau_j,\ w"), ("R_ik", "R_{ik}"),
+        ("tilde p(x(t))", r"\tilde p(x^{(t)})"),
         ("tilde Z_t-1", r"\tilde Z_t"), ("hat x^(0)", r"\hat x^{(0)}"),
     ],
 )  # fmt: skip

@@ -77,7 +77,7 @@ _DEFINED: list[tuple[Any, ...]] = [
     (r"H_p(X^{(T)})", "prior_entropy", "scalar", "entropy of the prior, nats"),
     (r"\kappa_n", "", "(B,)", "cumulant number n: mean, variance, third central moment, …", False),
     (r"\ell", "marginal(...).log_prob", "(B,)", "log q of a noised state, ′ its derivative", False),
-    (r"R", "", "", "how far two bits are from independent, 1 where they are", False),
+    (r"R_{ik}", "", "", "how far two bits are from independent, 1 where they are", False),
     (r"h(r)", "Bernoulli(r).entropy()", "", "entropy of a bit that is 1 with probability r, nats"),
     (r"D_{KL}(q\,\Vert\,p)", "kl", "(B, T - 1)", "Kullback–Leibler divergence, nats"),
     (r"\tilde p(x^{(t)})", "sample_given", "", "law of a state times its factor r, normalised"),
