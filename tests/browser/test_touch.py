@@ -32,7 +32,7 @@ def phone(context):
 def drag(panel, *places):
     """A finger over a panel, through places in parts of its width and height."""
     tab = panel.page
-    panel.evaluate("e => e.scrollIntoView({block: 'center'})")
+    panel.evaluate("e => e.scrollIntoView({block: 'center', behavior: 'instant'})")
     box = panel.bounding_box()
     points = [(box["x"] + u * box["width"], box["y"] + v * box["height"]) for u, v in places]
     fingers = tab.context.new_cdp_session(tab)
@@ -164,37 +164,40 @@ def value(figure, name):
     return float(figure.locator(f"[name={name}]").input_value())
 
 
+def across(panel, handle):
+    """Where a handle is, as a part of the width of its panel."""
+    line, box = panel.locator(f"[data-handle={handle}]").bounding_box(), panel.bounding_box()
+    return (line["x"] + line["width"] / 2 - box["x"]) / box["width"]
+
+
 @pytest.mark.parametrize(
     ("name", "handle"), [("posterior", "x0"), ("reversal", "xt"), ("evidence_twice", "y")]
 )
 def test_a_finger_drags_a_handle(phone, name, handle):
-    """To the place where it is lifted, and the page stays where it is."""
+    """To the place where it is lifted, and the page does not move to the side."""
     figure = phone.locator(f"#touch-{name}")
     panel = figure.locator(f"svg:has([data-handle={handle}])")
     found = []
     for end in (0.3, 0.8):
-        drag(panel, (0.5, 0.5), (0.4, 0.5), ((0.5 + end) / 2, 0.5), (end, 0.5))
+        begin = across(panel, handle)
+        drag(
+            panel, (begin, 0.5), ((2 * begin + end) / 3, 0.5), ((begin + end) / 2, 0.5), (end, 0.5)
+        )
         found.append(value(figure, handle))
-        scrolled = phone.evaluate("scrollY")
-        line = panel.locator(f"[data-handle={handle}]").bounding_box()
-        box = panel.bounding_box()
-        assert abs((line["x"] - box["x"]) / box["width"] - end) < 0.01
-        assert phone.evaluate("scrollY") == scrolled
+        assert abs(across(panel, handle) - end) < 0.01
     assert found[0] < found[1]
     assert phone.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
 def test_a_swipe_over_a_handle_scrolls_the_page(phone):
-    """Up and down belongs to the page, across to the handle."""
-    panel = phone.locator("#touch-posterior svg.draggable").first
-    panel.evaluate("e => e.scrollIntoView({block: 'center'})")
-    before, box = phone.evaluate("scrollY"), panel.bounding_box()
-    fingers = phone.context.new_cdp_session(phone)
-    start = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
-    swipe = {**start, "yDistance": -200, "gestureSourceType": "touch"}
-    fingers.send("Input.synthesizeScrollGesture", swipe)
-    fingers.detach()
-    assert phone.evaluate("scrollY") > before + 100
+    """Up and down belongs to the page: the handle is where it was."""
+    figure = phone.locator("#touch-posterior")
+    panel = figure.locator("svg.draggable").first
+    panel.evaluate("e => e.scrollIntoView({block: 'center', behavior: 'instant'})")
+    before, held = phone.evaluate("scrollY"), figure.evaluate(DRAWN)
+    drag(panel, *[(0.5, 0.9 - 0.08 * n) for n in range(11)])
+    phone.wait_for_function(f"scrollY > {before + 100}")
+    assert figure.evaluate(DRAWN) == held
 
 
 @pytest.mark.parametrize("moved", ["finger", "slider"])
@@ -269,7 +272,7 @@ def test_a_finger_draws_points_and_trains(phone):
 def test_a_finger_moves_each_slider(phone):
     """A tap beside its knob."""
     for slider in phone.locator(".dpm-touch input[type=range]").all():
-        slider.evaluate("e => e.scrollIntoView({block: 'center'})")
+        slider.evaluate("e => e.scrollIntoView({block: 'center', behavior: 'instant'})")
         box, before = slider.bounding_box(), slider.input_value()
         low, high = (float(slider.get_attribute(end)) for end in ("min", "max"))
         part = 0.75 if float(before) < (low + high) / 2 else 0.25
