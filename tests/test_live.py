@@ -6,7 +6,7 @@ import re
 import pytest
 
 from book_ext import house
-from book_ext.live import referee
+from book_ext.live import bundle, referee
 from book_ext.live.slices import proofs
 
 PAGE = """# A page
@@ -115,3 +115,17 @@ def test_programs_that_pages_print_hold():
     assert programs
     for program in programs:
         assert json.loads(referee.check(program))["kind"] == "proved"
+
+
+def test_licences_lie_beside_what_is_loaded(tmp_path):
+    """Of the interpreter and of all packages, whole, and the colophon leads to each."""
+    folder = tmp_path / "licences"
+    bundle.licences(folder)
+    texts = {path.stem: path.read_text(encoding="utf8") for path in folder.iterdir()}
+    assert set(texts) == {"pyodide", "python", *bundle.PARTS}
+    assert "Mozilla Public License Version 2.0" in texts["pyodide"]
+    assert "PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2" in texts["python"]
+    for package in bundle.PARTS:
+        assert "Redistributions in binary form must reproduce" in " ".join(texts[package].split())
+    linked = re.findall(r'"_static/live/licences/(\w+)\.txt"', house.source("colophon"))
+    assert sorted(linked) == sorted(texts)

@@ -55,7 +55,11 @@ function bracket(node) {
   return /^[([]/.test(found) ? found : "";
 }
 
-const patterns = () => (patterns.made ??= (window.SYMBOLS ?? []).map(row => ({ ...row, pattern: new RegExp(`^(?:${row.pattern})$`, "u") })));
+// The rows of the table with the patterns of this page.
+const patterns = () => (patterns.made ??= (window.SYMBOLS ?? []).flatMap(row => {
+  const page = location.pathname.split("/").pop().replace(/\.html$/, ""), pattern = row.on[page] ?? row.pattern;
+  return pattern ? [{ ...row, pattern: new RegExp(`^(?:${pattern})$`, "u") }] : [];
+}));
 
 // The one row of a symbol, or null.  A power of a symbol is still that symbol.
 function row(node) {

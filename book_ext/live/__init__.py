@@ -68,11 +68,12 @@ def script(app: Any, page: str, template: str, context: dict[str, Any], tree: An
 
 
 def copy(app: Any, error: Exception | None) -> None:
-    folder = app.config.dpm_live
-    if error is None and folder:
-        target = Path(app.outdir) / "_static" / "live"
+    folder, target = app.config.dpm_live, Path(app.outdir) / "_static" / "live"
+    if error is None and app.builder.format == "html":
         shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(folder, target)
+        if folder:
+            shutil.copytree(folder, target)
+        bundle.licences(target / "licences")
 
 
 def setup(app: Any) -> None:

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import files, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from sphinx.util import logging
 
 from book_ext.house import ROOT
 
-__all__ = ["archives", "ready"]
+__all__ = ["archives", "licences", "ready"]
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,15 @@ def ready() -> Path | None:
 def archives(site: Path) -> list[str]:
     """Names of the archives that the interpreter is given."""
     return sorted(path.name for path in site.glob("*.zip") if path.name != "python_stdlib.zip")
+
+
+def licences(target: Path) -> None:
+    """The licence texts of what pages load: those of Pyodide and Python lie beside this file, as
+    their archives have none; the others come from the installed packages."""
+    shutil.copytree(HERE / "licences", target)
+    for package in PARTS:
+        (text,) = (path for path in files(package) or () if path.name == "LICENSE")
+        shutil.copy(Path(text.locate()), target / f"{package}.txt")
 
 
 def _stamp(*parts: Path | str) -> str:

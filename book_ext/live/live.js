@@ -61,7 +61,7 @@
     area.rows = Math.min(24, source.split("\n").length + 1);
     const said = element("p", { className: "dpm-said" });
     said.setAttribute("role", "status");
-    const shown = element("div", { className: "dpm-shown" });
+    const shown = element("div", { className: "dpm-answer" });
     let checked;  // the program that the worker has in mind
 
     async function show(kind, words, formulas = []) {

@@ -37,7 +37,7 @@ globalThis.dpmTouch ??= (() => {
         }
       });
       for (const c of controls) {
-        const shown = c.parentElement.querySelector("output");
+        const shown = c.closest("label")?.querySelector("output");
         if (shown) shown.textContent = figure.shown?.(c.name, +c.value, stored.data) ?? c.value;
       }
       reading.textContent = figure.reading(stored.data, now);
@@ -50,7 +50,7 @@ globalThis.dpmTouch ??= (() => {
     }
 
     function drag(svg, panel, handles) {
-      let held;
+      let held, before;
       const value = (event) => {
         const box = svg.getBoundingClientRect(), x = ((event.clientX - box.left) / box.width) * 340;
         return panel.x[0] + ((x - LEFT) / (RIGHT - LEFT)) * (panel.x[1] - panel.x[0]);
@@ -59,11 +59,16 @@ globalThis.dpmTouch ??= (() => {
         const x = value(event), apart = (c) => Math.abs(+c.value - x);
         held = controls.filter((c) => handles.includes(c.name)).sort((a, b) => apart(a) - apart(b))[0];
         svg.setPointerCapture(event.pointerId);
+        before = held.value;
         held.value = x;
         moved();
       });
       svg.addEventListener("pointermove", (event) => { if (held) { held.value = value(event); moved(); } });
-      for (const end of ["pointerup", "pointercancel"]) svg.addEventListener(end, () => { held = undefined; });
+      svg.addEventListener("pointerup", () => { held = undefined; });
+      svg.addEventListener("pointercancel", () => {  // the finger went on to scroll the page
+        if (held) { held.value = before; moved(); }
+        held = undefined;
+      });
       svg.classList.add("draggable");
     }
 

@@ -31,6 +31,7 @@ class Control:
     Attributes:
         options: names of what the numbers 0, 1, ... choose, if it is a choice.
         play: whether a button lets it run from its largest value to its least.
+        hidden: whether only the script moves it; the address keeps it all the same.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Control:
     value: float
     options: tuple[str, ...] = ()
     play: bool = False
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,8 @@ def _listed(value: Any) -> Any:
 
 
 def _control(c: Control) -> str:
+    if c.hidden:
+        return f'<input type="hidden" name="{c.name}" value="{c.value:g}">'
     label = f"<label><span>{c.label}</span> "
     if c.options:
         chosen = "".join(

@@ -103,13 +103,13 @@ def test_a_reader_attacks_a_proof(visit, width):
     box.get_by_role("button", name="Check").click()
     kind, said = settled(box)
     assert (kind, said[0]) == ("proved", "✓")
-    assert box.locator(".dpm-shown mjx-container").count() == 1
+    assert box.locator(".dpm-answer mjx-container").count() == 1
     area = box.get_by_role("textbox")
     area.fill(area.input_value().replace("q(x[t] | x[0])", "q(x[t - 1] | x[0])", 1))
     box.get_by_role("button", name="Check").click()
     kind, said = settled(box)
     assert (kind, "line " in said) == ("refused", True)
-    assert box.locator(".dpm-shown mjx-container").count() == 1
+    assert box.locator(".dpm-answer mjx-container").count() == 1
     box.get_by_role("button", name="As it was").click()
     box.get_by_role("button", name="ratio upside down").click()
     kind, said = settled(box)

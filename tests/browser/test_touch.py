@@ -15,6 +15,35 @@ FIGURES = [
 DRAWN = "figure => [...figure.querySelectorAll('[data-curve]')].map(path => path.getAttribute('d'))"
 
 
+@pytest.fixture(scope="module")
+def phone(context):
+    """A page of all figures on a narrow screen that is touched."""
+    made = context.browser.new_context(
+        viewport={"width": measure.PHONE, "height": 844}, has_touch=True, is_mobile=True
+    )
+    made.set_default_timeout(measure.SLOWEST)
+    tab = made.new_page()
+    tab.goto(measure.address("touch"))
+    tab.evaluate(measure.READY)
+    yield tab
+    made.close()
+
+
+def drag(panel, *places):
+    """A finger over a panel, through places in parts of its width and height."""
+    tab = panel.page
+    panel.evaluate("e => e.scrollIntoView({block: 'center', behavior: 'instant'})")
+    box = panel.bounding_box()
+    points = [(box["x"] + u * box["width"], box["y"] + v * box["height"]) for u, v in places]
+    fingers = tab.context.new_cdp_session(tab)
+    for n, (x, y) in enumerate(points):
+        kind = "touchMove" if n else "touchStart"
+        send = {"type": kind, "touchPoints": [{"x": x, "y": y}]}
+        fingers.send("Input.dispatchTouchEvent", send)
+    fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    fingers.detach()
+
+
 @pytest.fixture(params=FIGURES, ids="-".join)
 def figure(request, context):
     page, name = request.param
@@ -129,3 +158,123 @@ def test_a_phone_shows_it_whole(figure):
     assert figure.evaluate("f => f.scrollWidth - f.clientWidth") <= 0
     boxes = [panel.bounding_box() for panel in figure.locator("svg").all()]
     assert all(box["width"] > 250 for box in boxes)
+
+
+def value(figure, name):
+    return float(figure.locator(f"[name={name}]").input_value())
+
+
+def across(panel, handle):
+    """Where a handle is, as a part of the width of its panel."""
+    line, box = panel.locator(f"[data-handle={handle}]").bounding_box(), panel.bounding_box()
+    return (line["x"] + line["width"] / 2 - box["x"]) / box["width"]
+
+
+@pytest.mark.parametrize(
+    ("name", "handle"), [("posterior", "x0"), ("reversal", "xt"), ("evidence_twice", "y")]
+)
+def test_a_finger_drags_a_handle(phone, name, handle):
+    """To the place where it is lifted, and the page does not move to the side."""
+    figure = phone.locator(f"#touch-{name}")
+    panel = figure.locator(f"svg:has([data-handle={handle}])")
+    found = []
+    for end in (0.3, 0.8):
+        begin = across(panel, handle)
+        drag(
+            panel, (begin, 0.5), ((2 * begin + end) / 3, 0.5), ((begin + end) / 2, 0.5), (end, 0.5)
+        )
+        found.append(value(figure, handle))
+        assert abs(across(panel, handle) - end) < 0.01
+    assert found[0] < found[1]
+    assert phone.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_a_swipe_over_a_handle_scrolls_the_page(phone):
+    """Up and down belongs to the page: the handle is where it was."""
+    figure = phone.locator("#touch-posterior")
+    panel = figure.locator("svg.draggable").first
+    panel.evaluate("e => e.scrollIntoView({block: 'center', behavior: 'instant'})")
+    before, held = phone.evaluate("scrollY"), figure.evaluate(DRAWN)
+    drag(panel, *[(0.5, 0.9 - 0.08 * n) for n in range(11)])
+    phone.wait_for_function(f"scrollY > {before + 100}")
+    assert figure.evaluate(DRAWN) == held
+
+
+@pytest.mark.parametrize("moved", ["finger", "slider"])
+def test_rates_are_drawn(phone, moved):
+    """By a finger, or their ends by a slider: they become the reader's own, and K follows."""
+    figure = phone.locator("#touch-bound")
+    figure.locator("[name=schedule]").select_option("erase evenly")
+    before = figure.locator(".dpm-reading").inner_text()
+    if moved == "finger":
+        drag(figure.locator("svg").first, (0.2, 0.7), (0.4, 0.6), (0.6, 0.5), (0.9, 0.45))
+        line = numbers(figure.evaluate(DRAWN)[0])
+        places = dict(zip(line[::2], line[1::2], strict=True))
+        assert abs(min(places.values(), key=lambda y: abs(y - 0.6 * 230)) - 0.6 * 230) < 6
+        heights = [y for x, y in places.items() if 0.22 * 340 < x < 0.88 * 340]
+        assert heights == sorted(heights, reverse=True)  # it rises, and the picture points down
+    else:
+        figure.locator("[name=b0]").focus()
+        for _ in range(5):
+            figure.locator("[name=b0]").press("ArrowRight")
+    assert value(figure, "schedule") == 4
+    assert figure.locator(".dpm-reading").inner_text() != before
+    assert "&schedule=4&" in phone.url
+
+
+def test_what_is_drawn_comes_back_by_its_address(phone):
+    figure = phone.locator("#touch-bound")
+    drag(figure.locator("svg").first, (0.2, 0.5), (0.5, 0.8), (0.8, 0.5))
+    drawn = figure.evaluate(DRAWN)
+    again = phone.context.new_page()
+    again.goto(phone.url)
+    again.evaluate(measure.READY)
+    found = again.locator("#touch-bound").evaluate(DRAWN)
+    again.close()
+    assert found == drawn
+
+
+def test_the_gap_falls_like_1_over_T_where_data_have_a_density(phone):
+    """Of points it does not."""
+    figure = phone.locator("#touch-bound")
+    figure.locator("[name=schedule]").select_option("erase evenly")
+    figure.locator("[name=T]").fill("200")
+    found = {}
+    for law in ("Gaussian", "two points"):
+        figure.locator("[name=data]").select_option(law)
+        found[law] = figure.locator(".dpm-reading").inner_text()
+    assert 0.49 < float(re.search(r"it is ([\d.]+) of that", found["Gaussian"])[1]) < 0.53
+    assert 0.15 < float(re.search(r"a gap of ([\d.]+)\.", found["two points"])[1]) < 0.155
+
+
+def test_points_run_by_three_rules(phone):
+    """From the noise to the data at a tap; they end where they were at first."""
+    figure = phone.locator("#touch-evidence_twice")
+    rows = "f => [...f.querySelectorAll('[data-curve^=ran_]')].map(p => p.getAttribute('d'))"
+    ends = figure.evaluate(rows)
+    figure.get_by_role("button", name="Play").tap()
+    begun = figure.evaluate(rows)
+    assert begun != ends
+    phone.wait_for_function("document.querySelector('#touch-evidence_twice [name=t]').value == 0")
+    assert figure.evaluate(rows) == ends
+
+
+def test_a_finger_draws_points_and_trains(phone):
+    figure = phone.locator("#touch-draw_and_train")
+    figure.get_by_role("button", name="Clear").tap()
+    drag(figure.locator("svg").first, *[(0.3 + 0.02 * n, 0.4 + 0.005 * n) for n in range(21)])
+    assert figure.evaluate(DRAWN)[0].count("M") > 15
+    figure.get_by_role("button", name="Train").tap()
+    figure.get_by_text(re.compile(r"^\d+ updates")).wait_for()
+    figure.get_by_role("button", name="Stop").tap()
+
+
+def test_a_finger_moves_each_slider(phone):
+    """A tap beside its knob."""
+    for slider in phone.locator(".dpm-touch input[type=range]").all():
+        slider.evaluate("e => e.scrollIntoView({block: 'center', behavior: 'instant'})")
+        box, before = slider.bounding_box(), slider.input_value()
+        low, high = (float(slider.get_attribute(end)) for end in ("min", "max"))
+        part = 0.75 if float(before) < (low + high) / 2 else 0.25
+        slider.tap(position={"x": part * box["width"], "y": box["height"] / 2})
+        assert slider.input_value() != before
