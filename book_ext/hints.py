@@ -25,7 +25,6 @@ PATTERNS = {
     r"T_\pi(y\mid y';\beta)": r"T_π(\(.*)?",
     r"\mu_0": "μ_0",
     r"v_0": "v_0",
-    r"\mu_0": "μ_0",
     r"\theta": "θ",
     r"f_\mu": r"f_μ(\(.*)?",
     r"f_\Sigma": r"f_Σ(\(.*)?",
