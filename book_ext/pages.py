@@ -89,9 +89,7 @@ def write_api(app: Any, docname: str, source: list[str]) -> None:
     source[0] = API_MARK.sub(lambda mark: "\n".join(sections), source[0])
 
 
-def plain(
-    app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]
-) -> None:
+def plain(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """Leave out what says nothing; keep napoleon from taking what precedes a colon for a type."""
     if lines and lines[0].startswith("Alias for field number"):
         lines.clear()
