@@ -20,7 +20,7 @@ SUPERFLUOUS = re.compile(
     re.DOTALL,
 )
 # Pieces of code that have no colour of their own, and numbers, for which a short element is enough.
-PLAIN_TOKEN = re.compile(r"<span class=\"(?:n|o|p|w|pre|sig-paren)\">([^<]*)</span>")
+PLAIN_TOKEN = re.compile(r"<span class=\"(?:n|o|p|w|sa|si|pre|sig-paren)\">([^<]*)</span>")
 NUMBER = re.compile(r"<span class=\"m[fi]\">([^<]*)</span>")
 MADE_BY_SCRIPTS = "bs-"
 
@@ -117,7 +117,7 @@ def pack(app: Any, error: Exception | None) -> None:
     for image in site.glob("_images/*.png"):
         packed = image.with_suffix(".webp")
         few = Image.open(image).convert("RGBA").quantize(128, Image.Quantize.FASTOCTREE)
-        few.save(packed, lossless=True, quality=100, method=6)
+        few.save(packed, lossless=True)
         image.unlink()
         names[image.name] = packed.name
     for page in site.glob("*.html"):
