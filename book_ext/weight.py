@@ -19,9 +19,10 @@ SUPERFLUOUS = re.compile(
     r"|<div>\s*<h2>[^<]*</h2>\s*</div>\s*<nav aria-label=\"Page\">.*?</nav>",
     re.DOTALL,
 )
-# Pieces of code that have no colour of their own, and numbers, for which a short element is enough.
-PLAIN_TOKEN = re.compile(r"<span class=\"(?:n|o|p|w|pre|sig-paren)\">([^<]*)</span>")
+# Pieces of code without a colour; numbers and keywords, for which a short element is enough.
+PLAIN_TOKEN = re.compile(r"<span class=\"(?:n|o|p|w|sa|si|pre|sig-paren)\">([^<]*)</span>")
 NUMBER = re.compile(r"<span class=\"m[fi]\">([^<]*)</span>")
+KEYWORD = re.compile(r"<span class=\"(?:k|kc|kn|ow)\">([^<]*)</span>")
 MADE_BY_SCRIPTS = "bs-"
 
 
@@ -38,7 +39,7 @@ def load_less(app: Any, page: str, template: str, context: dict[str, Any], tree:
         ).replace("<summary>", '<summary aria-label="The parts of this chapter">')
     if "body" in context:
         body = PLAIN_TOKEN.sub(r"\1", context["body"])
-        context["body"] = NUMBER.sub(r"<i>\1</i>", body)
+        context["body"] = KEYWORD.sub(r"<b>\1</b>", NUMBER.sub(r"<i>\1</i>", body))
 
 
 def rules(css: str) -> Iterator[tuple[str, str]]:
@@ -117,7 +118,7 @@ def pack(app: Any, error: Exception | None) -> None:
     for image in site.glob("_images/*.png"):
         packed = image.with_suffix(".webp")
         few = Image.open(image).convert("RGBA").quantize(128, Image.Quantize.FASTOCTREE)
-        few.save(packed, lossless=True, quality=100, method=6)
+        few.save(packed, lossless=True)
         image.unlink()
         names[image.name] = packed.name
     for page in site.glob("*.html"):

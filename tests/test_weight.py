@@ -3,7 +3,7 @@
 import pytest
 
 from book_ext.mathjax import room
-from book_ext.weight import PLAIN_TOKEN, purged
+from book_ext.weight import KEYWORD, NUMBER, PLAIN_TOKEN, purged
 
 WORDS = {"shown", "turn"}
 
@@ -31,6 +31,9 @@ def test_purged_keeps_what_pages_name(css, left):
 def test_tokens_without_colour_lose_their_span():
     code = '<span class="k">def</span> <span class="n">f</span><span class="p">():</span>'
     assert PLAIN_TOKEN.sub(r"\1", code) == '<span class="k">def</span> f():'
+    code = 'x<span class="o">=</span><span class="mi">1</span>'
+    assert NUMBER.sub(r"<i>\1</i>", PLAIN_TOKEN.sub(r"\1", code)) == "x=<i>1</i>"
+    assert KEYWORD.sub(r"<b>\1</b>", '<span class="ow">in</span>') == "<b>in</b>"
 
 
 def test_room_grows_with_the_signs_that_show():
