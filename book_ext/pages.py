@@ -89,10 +89,8 @@ def write_api(app: Any, docname: str, source: list[str]) -> None:
     source[0] = API_MARK.sub(lambda mark: "\n".join(sections), source[0])
 
 
-def plain(
-    app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]
-) -> None:
-    """Leave out what says nothing; and keep napoleon from taking what precedes a colon for a type."""
+def plain(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Leave out what says nothing, and let no colon make a type of what precedes it."""
     if lines and lines[0].startswith("Alias for field number"):
         lines.clear()
     elif lines and what in {"attribute", "data", "property"}:
