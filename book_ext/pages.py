@@ -90,7 +90,7 @@ def write_api(app: Any, docname: str, source: list[str]) -> None:
 
 
 def plain(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """Leave out what says nothing; keep napoleon from taking what precedes a colon for a type."""
+    """Leave out what says nothing, and let no colon make a type of what precedes it."""
     if lines and lines[0].startswith("Alias for field number"):
         lines.clear()
     elif lines and what in {"attribute", "data", "property"}:

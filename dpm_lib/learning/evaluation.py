@@ -73,8 +73,8 @@ def evaluate(
     paper eq. 14 and Table 1.
     """
     doors.instance("model", model, ReverseProcess)
-    x0 = doors.from_array("x0", x0, model.kernel.beta.device, model.dtype)
-    x0 = _in_units(model, model.check_data(x0))
+    given = doors.from_array("x0", x0, model.kernel.beta.device, model.dtype)
+    x0 = _in_units(model, model.check_data(given))
     doors.generator_on(x0.device, generator)
     doors.integer("repeats", repeats)
     if steps is not None:
