@@ -17,6 +17,7 @@ SHORT = {
     "notation": {"figures": 0.07},
     "closed_forms": {"figures": 0.145},
     "feller": {"weight": 1_660_000},
+    "reverse": {"weight": 1_700_000},
     "api_scores": {"shift": 0.13},
 }
 

@@ -143,6 +143,7 @@ def test_a_finger_draws_a_law_and_scrolls_elsewhere(phone):
         return tab.evaluate("scrollY") - before
 
     assert moved(first, 0, -120) > 50
+    assert figure.locator(".dpm-controls").bounding_box()["y"] < 800  # they stay at hand
     figure.locator("select").select_option("draw your own")
     assert "Draw" in figure.locator(".dpm-reading").inner_text()
     assert moved(first, 100, 60) == 0
