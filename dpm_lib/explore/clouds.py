@@ -1,101 +1,159 @@
-"""The two chains in the plane: a cloud that loses its form, and the reversal that finds it."""
+"""The two chains in the plane: a cloud loses its form; its exact reversal and a model find it."""
 
 import math
 
 import torch
 from torch import Tensor
+from torch.distributions import MixtureSameFamily
 
-from dpm_lib import schedules
-from dpm_lib.exact import MixtureLaw
+from dpm_lib.explore.shapes import THIN, forty_steps, known_laws
 from dpm_lib.explore.touch import Control, Curve, Panel, Point, Touch
-from dpm_lib.kernels import GaussianKernel, draw
-from dpm_lib.learning import data
+from dpm_lib.explore.trained import UNIT, numbers, taught
+from dpm_lib.reverse import ReverseProcess
 
 __all__ = ["chains"]
 
-POINTS = 300
+POINTS, FIRST = 300, 16
+GRID, APART = (7, 4), 0.45
+"""Places of arrows to each side of the middle, and from one to the next."""
+
+SEEN, LONGEST = 6.0, 0.42
+"""By how much the log density is lower, at most, where arrows stand; length of the longest."""
+
+CHOICES = ("the roll", "two moons", "a three", "draw your own")
+
+BITS = ("K", "best_gaussian_steps", "optimum")
+"""What a record says of a model, of the best of its kind, and of the best of all."""
+
+GAP = torch.full((1, 2), math.nan, dtype=torch.float64)
 
 
-def moons(nodes: int = 30) -> MixtureLaw:
-    """Two half circles that reach into one another, second moment 1."""
-    angle = torch.linspace(0, math.pi, nodes, dtype=torch.float64)
-    upper = torch.stack([angle.cos(), angle.sin()], 1)
-    return _scaled(torch.cat([upper, torch.tensor([1.0, 0.4]) - upper]))
+def chains() -> Touch:
+    """Draws of the forward chain at step t, of the exact reversal, and of a trained model.
 
+    Arrows lead from a state towards the mean of the step back from it, all longer by one factor;
+    ellipses are two standard deviations around the mean.
 
-def three(nodes: int = 12) -> MixtureLaw:
-    """The digit 3: two open arcs, one above the other, second moment 1."""
-    angle = torch.linspace(-2.4, 1.5, nodes, dtype=torch.float64)
-    upper = torch.stack([0.8 * angle.cos(), 0.95 - angle.sin()], 1)
-    lower = upper.flip(0) * torch.tensor([1.0, -1.0])
-    return _scaled(torch.cat([upper, lower]))
-
-
-def _scaled(places: Tensor, noise: float = 0.08) -> MixtureLaw:
-    places = places - places.mean(0)
-    places = places * ((1 - noise**2) / places.square().mean()).sqrt()
-    return MixtureLaw(places.new_ones(len(places)), places, places.new_tensor(noise**2))
-
-
-def chains(T: int = 40) -> Touch:
-    """Draws of the forward chain at step t, and of the exact reversal that has come to step t.
-
-    Source: :eq:`forward-marginal`, :eq:`exact-reversal`.
+    Source: :eq:`forward-marginal`, :eq:`exact-reversal`, :eq:`reverse-trajectory`.
     """
-    laws = {"roll": data.swiss_roll(0.08, nodes=48), "moons": moons(), "three": three()}
-    kernel = GaussianKernel(schedules.geometric(T, 1e-3, 0.5))
-    g = torch.Generator().manual_seed(0)
-    starts = {name: law.sample(POINTS, g) for name, law in laws.items()}
-    noise = torch.randn(POINTS, 2, generator=g, dtype=torch.float64)
-    first, t = starts["roll"], 16
-    forward = kernel.alpha_bar[t].sqrt() * first + kernel.beta_bar[t].sqrt() * noise
-    state = draw(kernel.prior((POINTS, 2)), g)
-    for step in range(T, t, -1):
-        state = draw(laws["roll"].reversal(kernel)(state, step), g)
+    laws, kernel, g = known_laws(), forty_steps(), torch.Generator().manual_seed(0)
+    kept = {name: taught(name) for name in laws}
+    exact = {name: ReverseProcess(kernel, law.reversal(kernel)) for name, law in laws.items()}
+    starts = {name: _short(law.sample(POINTS, g)) for name, law in laws.items()}
+    noise = _short(torch.randn(POINTS, 2, generator=g, dtype=torch.float64))
+    forward = kernel.alpha_bar[FIRST].sqrt() * starts["roll"]
+    forward = forward + kernel.beta_bar[FIRST].sqrt() * noise
+    grid = APART * torch.cartesian_prod(*(torch.arange(-n, n + 1).double() for n in GRID))
+    marginal = laws["roll"].marginal(kernel, FIRST)
+    log = marginal.log_prob(grid)
+    tails = grid[log > log.max() - SEEN]
+    scale = LONGEST / (moments(exact["roll"], tails, FIRST)[0] - tails).norm(dim=1).max()
+    nodes = _nodes(len(laws["roll"].means))
+    places = laws["roll"].means[nodes]
 
-    def cloud(curve: Curve, label: str) -> Panel:
-        """One of the two planes."""
-        return Panel((-3.2, 3.2), (-2.0, 2.0), label, ((-2, 0, 2), (-1, 0, 1)), [curve])
+    def plane(label: str, cloud: str, kind: str, model: ReverseProcess) -> Panel:
+        """Cloud, arrows and ellipses of one way back."""
+        points = model.trajectory(POINTS, generator=g)[FIRST]
+        tips = tails + scale * (moments(model, tails, FIRST)[0] - tails)
+        round_them = ellipses(*moments(model, places, FIRST))
+        return _plane(label, [
+            Curve(cloud, "", f"{kind} dots", *points.T),
+            Curve(f"{cloud}_drift", "", "black", *arrows(tails, tips).T),
+            Curve(f"{cloud}_spread", "", "black", *round_them.T),
+        ])  # fmt: skip
 
     inputs = [
         {"law": a, "t": n, "x": x, "y": y}
         for a, n, x, y in (
             (0, 16, 0.3, -0.8),
             (1, 3, 1.1, 0.2),
-            (2, T, -0.6, 1.4),
+            (2, kernel.T, -0.6, 1.4),
             (0, 2, 0.9, 0.9),
+            (1, 25, -1.7, -0.4),
+            (2, 9, 0.1, 0.0),
         )
     ]
 
-    def reversed_mean(point: Point) -> Tensor:
-        """Mean of the exact reversal at a point, and the log density of the cloud there."""
-        law, n = [*laws.values()][int(point["law"])], int(point["t"])
+    def of_library(point: Point) -> Tensor:
+        """Log density, then mean and covariance of the exact step and of the model's."""
+        name, n = [*laws][int(point["law"])], int(point["t"])
         at = torch.tensor([[point["x"], point["y"]]], dtype=torch.float64)
-        return torch.cat(
-            [law.reversal(kernel)(at, n).mean[0], law.marginal(kernel, n).log_prob(at)]
-        )
+        steps = [moments(model, at, n) for model in (exact[name], kept[name].model)]
+        both = [torch.cat([mean[0], covariance[0]]) for mean, covariance in steps]
+        return torch.cat([laws[name].marginal(kernel, n).log_prob(at), *both])
 
     return Touch(
         "chains",
         [
-            Control("law", "data", 0, 2, 1, 0, ("the roll", "two moons", "a three")),
-            Control("t", "step t", 0, T, 1, t, play=True),
+            Control("law", "data", 0, len(laws), 1, 0, CHOICES),
+            Control("t", "step t", 0, kernel.T, 1, FIRST, play=True),
         ],
         [
-            cloud(Curve("forward", "q", "blue dots", *forward.T), "forward: form is lost"),
-            cloud(Curve("reverse", "p", "red dots", *state.T), "reverse: form is found"),
+            _plane("forward: form is lost", [Curve("forward", "", "blue dots", *forward.T)]),
+            plane("exact reversal: form is found", "reverse", "blue", exact["roll"]),
+            plane("trained model: form is found", "model", "red", kept["roll"].model),
         ],
         {
-            "alpha_bar": kernel.alpha_bar, "beta": kernel.beta, "noise": noise.float(),
+            "alpha_bar": kernel.alpha_bar, "beta": kernel.beta, "noise": noise, "grid": GRID,
+            "apart": APART, "seen": SEEN, "thin": THIN, "unit": UNIT,
             "laws": [
-                {"means": law.means.tolist(), "weights": law.weights.tolist(),
-                 "variance": law.variance[0].item(), "starts": starts[name].float().tolist()}
+                {"means": law.means, "weights": law.weights, "variance": law.variance[0].item(),
+                 "starts": starts[name], "network": numbers(kept[name].model),
+                 "bits": [kept[name].notes[key] for key in BITS]}
                 for name, law in laws.items()
             ],
         },
-        inputs, [reversed_mean(point) for point in inputs],
-        "The two chains: data lose their form step by step, and the exact reversal finds it again "
-        "from noise.",
-        "Left: points of a roll that begins to blur. Right: points that come from noise and gather "
-        "along the same roll.",
+        inputs, [of_library(point) for point in inputs],
+        "Data lose their form step by step. The exact reversal finds it again from noise, and so "
+        "does a network that was trained.",
+        "First plane: points of a roll that begins to blur. Second: points that come from noise "
+        "and gather along the same roll, with arrows towards it. Third: points and arrows of a "
+        "trained model, nearly the same.",
     )  # fmt: skip
+
+
+def moments(model: ReverseProcess, x: Tensor, t: int) -> tuple[Tensor, Tensor]:
+    """Mean of a step, ``(n, 2)``, and its covariance as xx, xy, yy, ``(n, 3)``."""
+    law = model.step(x, t)
+    variance, mixed = law.variance, torch.zeros(len(x), dtype=x.dtype)
+    if isinstance(law, MixtureSameFamily):
+        apart = law.component_distribution.mean - law.mean[:, None]
+        mixed = (law.mixture_distribution.probs * apart.prod(2)).sum(1)
+    return law.mean, torch.stack([variance[:, 0], mixed, variance[:, 1]], 1)
+
+
+def arrows(tails: Tensor, tips: Tensor) -> Tensor:
+    """Lines from tails to tips with two short strokes at the tip, gaps between them, ``(m, 2)``."""
+    parts = []
+    for tail, tip in zip(tails, tips, strict=True):
+        back = 0.3 * (tail - tip)
+        side = 0.5 * torch.stack([-back[1], back[0]])
+        parts += [torch.stack([tail, tip]), GAP, torch.stack([tip + back + side, tip]),
+                  (tip + back - side)[None], GAP]  # fmt: skip
+    return torch.cat(parts)
+
+
+def ellipses(means: Tensor, covariances: Tensor, nodes: int = 24) -> Tensor:
+    """Two standard deviations around means, as closed lines with gaps between them, ``(m, 2)``."""
+    angle = torch.linspace(0, 2 * math.pi, nodes + 1, dtype=torch.float64)
+    circle = 2 * torch.stack([angle.cos(), angle.sin()], 1)
+    parts = []
+    for mean, (xx, xy, yy) in zip(means, covariances, strict=True):
+        zero, across = torch.zeros_like(xx), xx.sqrt()
+        root = torch.stack([across, zero, xy / across, (yy - xy**2 / xx).sqrt()]).view(2, 2)
+        parts += [mean + circle @ root.T, GAP]
+    return torch.cat(parts)
+
+
+def _plane(label: str, curves: list[Curve]) -> Panel:
+    return Panel((-3.6, 3.6), (-2.25, 2.25), label, ((-2, 0, 2), (-1, 0, 1)), curves)
+
+
+def _nodes(count: int, places: int = 4) -> list[int]:
+    """Places in even distances along a curve of so many bells."""
+    return [int(count * (k + 0.5) / places) for k in range(places)]
+
+
+def _short(x: Tensor) -> Tensor:
+    """Three digits after the point: a page need not hold more."""
+    return (x * 1000).round() / 1000

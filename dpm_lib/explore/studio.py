@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from dpm_lib import schedules
-from dpm_lib.explore.clouds import moons, three
+from dpm_lib.explore.shapes import moons, three
 from dpm_lib.explore.touch import Control, Curve, Panel, Touch
 from dpm_lib.kernels import GaussianKernel
 from dpm_lib.learning import data

@@ -1,6 +1,6 @@
 // Figures of dpm_lib.explore.Touch.  A script of its own gives each figure three functions:
 //   numbers(data, values)  what the library computed too, as an array;
-//   curves(data, values)   {curve: [xs, ys]} for all panels;
+//   curves(data, values)   {curve: [xs, ys]} for all panels; NaN is a gap;
 //   reading(data, values)  what the numbers say, a sentence;
 // and, if it does more, setup({ root, svgs, data, draw, at }), with at(n, event) a place in panel n.
 globalThis.dpmTouch ??= (() => {
@@ -20,10 +20,12 @@ globalThis.dpmTouch ??= (() => {
     function path(panel, kind, xs, ys) {
       const foot = up(panel, Math.max(0, panel.y[0]));
       const at = xs.map((x, n) => [across(panel, x), clamp(up(panel, ys[n]), TOP - 6, BOTTOM + 6)]);
-      if (kind.contains("dots")) return at.map(([a, b], n) => (ys[n] ? `M${a.toFixed(2)} ${b.toFixed(2)}h0` : "")).join("");
+      const inside = ([low, high], value) => low <= value && value <= high;
+      const shown = (n) => ys[n] && inside(panel.x, xs[n]) && inside(panel.y, ys[n]);
+      if (kind.contains("dots")) return at.map(([a, b], n) => (shown(n) ? `M${a.toFixed(2)} ${b.toFixed(2)}h0` : "")).join("");
       if (kind.contains("bars")) return at.map(([a, b]) => `M${a.toFixed(2)} ${foot.toFixed(2)}V${b.toFixed(2)}`).join("");
-      if (!at.length) return "";
-      return `M${at.map(([a, b]) => `${a.toFixed(2)} ${b.toFixed(2)}`).join("L")}`;
+      const gap = (n) => n < 0 || Number.isNaN(at[n][0]);
+      return at.map(([a, b], n) => (gap(n) ? "" : `${gap(n - 1) ? "M" : "L"}${a.toFixed(2)} ${b.toFixed(2)}`)).join("");
     }
 
     function draw() {

@@ -5,6 +5,7 @@ them anew as the page loads, and the figure says how far it is from the library 
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -52,8 +53,9 @@ class Curve:
     Attributes:
         name: its name in the script.
         label: what the legend says.
-        kind: "blue", "red", "grey" or "black"; "bars", "dots" (of what is not 0) or "dashed" may
-            follow.
+        kind: "blue", "red", "grey" or "black"; "bars", "dots" (of what is in the plane
+            and not 0) or "dashed" may follow.
+        x, y: its points; NaN in both is a gap.
     """
 
     name: str
@@ -84,6 +86,10 @@ class Panel:
         up = BOTTOM + (TOP - BOTTOM) * (y - self.y[0]) / (self.y[1] - self.y[0])
         return across, up
 
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a point lies in the plane."""
+        return self.x[0] <= x <= self.x[1] and self.y[0] <= y <= self.y[1]
+
 
 class Touch:
     """A figure that the reader moves.
@@ -92,7 +98,7 @@ class Touch:
         name: of the script beside this file.
         controls: what can be moved.
         panels: what is shown.
-        data: numbers that the script needs, by name; tensors become lists.
+        data: numbers that the script needs, by name; tensors become lists, at any depth.
         inputs: what the arithmetic of the page is checked at, one mapping of names for each.
         outputs: what the library says there, a vector for each.
         words: what the figure shows, in a sentence or two.
@@ -125,7 +131,7 @@ class Touch:
         )
         numbers = json.dumps(
             {
-                "data": {key: _listed(value) for key, value in self.data.items()},
+                "data": _listed(self.data),
                 "inputs": list(self.inputs),
                 "outputs": [_listed(row) for row in self.outputs],
                 "panels": [{"x": p.x, "y": p.y} for p in self.panels],
@@ -146,6 +152,11 @@ class Touch:
 
 
 def _listed(value: Any) -> Any:
+    """Numbers as lists, at any depth."""
+    if isinstance(value, Mapping):
+        return {key: _listed(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_listed(each) for each in value]
     return value.double().tolist() if isinstance(value, Tensor) else value
 
 
@@ -195,15 +206,19 @@ def _svg(panel: Panel, alt: str) -> str:
 
 
 def _path(panel: Panel, curve: Curve) -> str:
-    pairs = zip(curve.x.tolist(), curve.y.tolist(), strict=True)
+    pairs = list(zip(curve.x.tolist(), curve.y.tolist(), strict=True))
     if "dots" in curve.kind:
-        places = [panel.place(x, y) for x, y in pairs if y]
+        places = [panel.place(x, y) for x, y in pairs if y and panel.holds(x, y)]
         return "".join(f"M{x:.2f} {y:.2f}h0" for x, y in places)
     points = [panel.place(x, y) for x, y in pairs]
     if "bars" in curve.kind:
         (_, foot) = panel.place(0, max(0.0, panel.y[0]))
         return "".join(f"M{x:.2f} {foot:.2f}V{y:.2f}" for x, y in points)
-    return "M" + "L".join(f"{x:.2f} {y:.2f}" for x, y in points) if points else ""
+    drawn, pen = "", "M"
+    for x, y in points:
+        drawn += "" if math.isnan(x) else f"{pen}{x:.2f} {y:.2f}"
+        pen = "M" if math.isnan(x) else "L"
+    return drawn
 
 
 def one(*values: float) -> Tensor:
