@@ -63,6 +63,7 @@ PATTERNS = {
     r"g_j(t)": r"g_j(\(.*)?",
     r"z^\mu,\ z^\Sigma": r"z(_.+)?\^[μΣ]",
     r"\kappa_n": "κ_.+",
+    r"\ell": r"ℓ(\^′+2?)?",
     r"R_{ik}": "R_ik",
     r"\tau_j,\ w": "τ_.+",
     r"\tilde p(x^{(t)})": r"tilde p(\(.*)?",
@@ -74,7 +75,6 @@ PATTERNS = {
 ON_PAGES = {
     "bound": {"w": "w"},
     "conditioning": {r"r(x^{(t)})": r"r(\(.*)?"},
-    "feller": {r"\ell": r"l(\^′+2?)?"},
     "likelihood": {"w": "w"},
     "perturbation": {r"r(x^{(t)})": r"r(\(.*)?", "g": "g"},
 }

@@ -22,7 +22,7 @@ POINT = {"schedule": 0, "T": 5, "v0": 1.0}
 @pytest.mark.parametrize("kind", [1, 2])
 def test_model_score_is_that_of_a_chain_of_single_steps(kind):
     """The density of the model, carried from the prior through each step on a grid."""
-    data, kernel = budget.law({**POINT, "data": kind}), GaussianKernel(budget.rates(POINT))
+    data, kernel = budget.known({**POINT, "data": kind}), GaussianKernel(budget.rates(POINT))
     grid = torch.linspace(-7, 7, 1401, dtype=torch.float64)
     density = (-(grid**2) / 2).exp() / math.sqrt(2 * math.pi)
     for t in range(kernel.T, 1, -1):
@@ -43,7 +43,7 @@ def test_model_score_is_that_of_a_chain_of_single_steps(kind):
 
 def test_points_have_a_gap_that_no_step_closes():
     """Near a point the law is too narrow: KL of a Gaussian to one of half its variance."""
-    data = budget.law({**POINT, "data": 1})
+    data = budget.known({**POINT, "data": 1})
     limit = 0.5 * (1 - math.log(2))
     for T in (200, 2000):
         L, K, *_ = budget.scores(data, GaussianKernel(schedules.erase_evenly(T)), 1.0)
@@ -53,7 +53,7 @@ def test_points_have_a_gap_that_no_step_closes():
 @pytest.mark.parametrize("kind", [0, 2])
 def test_split_steps_close_the_gap_of_data_with_a_density(kind):
     """Like 1/T; and a chain that is split whole gives what its first step alone does."""
-    data = budget.law({**POINT, "data": kind, "v0": 0.5})
+    data = budget.known({**POINT, "data": kind, "v0": 0.5})
     kernel = GaussianKernel(budget.rates(POINT))
     gaps = [budget._gap(data, kernel, parts, 0.5) for parts in (4, 4096, 8192)]
     L, K, *_ = budget.scores(data, budget.split(kernel, 4), 0.5)
@@ -62,7 +62,7 @@ def test_split_steps_close_the_gap_of_data_with_a_density(kind):
 
 
 def test_costs_add_up_to_what_the_optimum_is_below_the_ceiling():
-    data, kernel = budget.law({**POINT, "data": 2}), GaussianKernel(budget.rates(POINT))
+    data, kernel = budget.known({**POINT, "data": 2}), GaussianKernel(budget.rates(POINT))
     top = budget.ends(kernel).sum()
     assert isinstance(data, MixtureLaw)
     assert abs(top - budget.costs(data, kernel).sum() - data.optimum(kernel)) < 1e-12

@@ -88,7 +88,7 @@ def test_what_could_mean_two_things_leads_nowhere(name):
     [
         ("conditioning", "r", "r(x^{(t)})"), ("conditioning", "r(x(t))", "r(x^{(t)})"),
         ("perturbation", "r", "r(x^{(t)})"), ("perturbation", "g", "g"), ("bound", "w", "w"),
-        ("likelihood", "w", "w"), ("feller", "l^′′′2", r"\ell"),
+        ("likelihood", "w", "w"), ("feller", "ℓ^′′′2", r"\ell"),
         ("perturbation", "g_j(t)", "g_j(t)"),
     ],
 )  # fmt: skip

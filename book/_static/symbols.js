@@ -9,7 +9,7 @@ const text = node => [...node.querySelectorAll("mjx-c")].map(c => {
   const code = /mjx-c([0-9A-F]+)/.exec(c.className);
   if (!code) return "";
   const letter = String.fromCodePoint(parseInt(code[1], 16));
-  return letter > "\u2000" ? letter.normalize("NFKC") : letter;
+  return letter > "\u2000" && letter !== "ℓ" ? letter.normalize("NFKC") : letter;
 }).join("").replace(/−/g, "-").replace(/∗/g, "*").replace(/\s/g, "");
 
 const unwrapped = node => {

@@ -44,7 +44,7 @@ def _between(heights: Tensor, u: Tensor) -> Tensor:
     return heights[n] + (place - n) * (heights[n + 1] - heights[n])
 
 
-def law(point: Point) -> GaussianLaw | MixtureLaw:
+def known(point: Point) -> GaussianLaw | MixtureLaw:
     """The data that were chosen."""
     v0, kind = point["v0"], int(point["data"])
     if kind == 0:
@@ -99,8 +99,8 @@ def scores(data: GaussianLaw | MixtureLaw, kernel: GaussianKernel, v0: float) ->
 def costs(data: GaussianLaw | MixtureLaw, kernel: GaussianKernel) -> Tensor:
     """Mean divergence of the exact reversal of steps 2 ... T, ``(T - 1,)``, nats."""
     steps = range(2, kernel.T + 1)
-    known = torch.stack([kernel.posterior(one(0), one(0), t).entropy()[0] for t in steps])
-    return torch.stack([data.reverse_entropy(kernel, t) for t in steps]) - known
+    given = torch.stack([kernel.posterior(one(0), one(0), t).entropy()[0] for t in steps])
+    return torch.stack([data.reverse_entropy(kernel, t) for t in steps]) - given
 
 
 def split(kernel: GaussianKernel, parts: float) -> GaussianKernel:
@@ -118,7 +118,7 @@ def ends(kernel: GaussianKernel) -> Tensor:
 
 def numbers(point: Point) -> Tensor:
     """What the arithmetic of the page is compared with."""
-    data, kernel = law(point), GaussianKernel(rates(point))
+    data, kernel = known(point), GaussianKernel(rates(point))
     finer = scores(data, split(kernel, 3), point["v0"])
     rest = [costs(data, kernel).sum()[None], ends(kernel), (finer[0] - finer[1])[None]]
     return torch.cat([scores(data, kernel, point["v0"]), *rest])
@@ -131,7 +131,7 @@ def bound() -> Touch:
     :eq:`bound-entropies`.
     """
     first: dict[str, float] = {"schedule": 0, "data": 0, "T": 40, "v0": 0.25}
-    data, kernel = law(first), GaussianKernel(rates(first))
+    data, kernel = known(first), GaussianKernel(rates(first))
     T = kernel.T
     L, K, K_14, top, null = scores(data, kernel, first["v0"])
     steps, places = line(0, 1, T), line(0, 1, KNOTS)
