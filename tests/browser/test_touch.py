@@ -35,7 +35,7 @@ def phone(context):
 def drag(panel, *places):
     """A finger over a panel, through places in parts of its width and height."""
     tab = panel.page
-    panel.evaluate("e => e.scrollIntoView({block: 'center', behavior: 'instant'})")
+    panel.evaluate(SHOW)
     box = panel.bounding_box()
     points = [(box["x"] + u * box["width"], box["y"] + v * box["height"]) for u, v in places]
     fingers = tab.context.new_cdp_session(tab)
@@ -136,48 +136,26 @@ def test_a_reader_draws_and_trains(context):
     assert last < first  # the picture's axis points down
 
 
-@pytest.fixture
-def phone(context):
-    """A page on a telephone, and what a finger does on it."""
-    screen = {"width": measure.PHONE, "height": 844}
-    mobile = context.browser.new_context(viewport=screen, has_touch=True, is_mobile=True)
-    tab = mobile.new_page()
-    tab.goto(measure.address("touch"))
-    tab.evaluate(measure.READY)
-    glass = mobile.new_cdp_session(tab)
-
-    def swipe(box, x, y):
-        """From the middle of a box, so far."""
-        at = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
-        for kind, share in [("Start", 0), *(("Move", n / 30) for n in range(31)), ("End", None)]:
-            points = [] if share is None else [{"x": at[0] + share * x, "y": at[1] + share * y}]
-            glass.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
-        tab.wait_for_timeout(500)
-
-    yield tab, swipe
-    mobile.close()
-
-
 def test_a_finger_draws_a_law_and_scrolls_elsewhere(phone):
     """In the first plane alone, if it was chosen so; the exact reversal comes back to the form."""
-    tab, swipe = phone
-    figure = tab.locator("#touch-chains")
+    figure = phone.locator("#touch-chains")
     first, second, third = figure.locator("svg").all()
 
-    def moved(panel, x, y):
-        """How far the page scrolls under a finger."""
+    def moved(panel, across, down):
+        """How far the page scrolls under a finger, which goes so far from the middle in 30 moves."""
         panel.evaluate(SHOW)
-        before = tab.evaluate("scrollY")
-        swipe(panel.bounding_box(), x, y)
-        return tab.evaluate("scrollY") - before
+        before = phone.evaluate("scrollY")
+        drag(panel, *((0.5 + n / 30 * across, 0.5 + n / 30 * down) for n in range(31)))
+        phone.wait_for_timeout(500)
+        return phone.evaluate("scrollY") - before
 
-    assert moved(first, 0, -120) > 50
+    assert moved(first, 0, -0.5) > 50
     assert figure.locator(".dpm-controls").bounding_box()["y"] < 800  # they stay at hand
     figure.locator("select").select_option("draw your own")
     assert "Draw" in figure.locator(".dpm-reading").inner_text()
-    assert moved(first, 100, 60) == 0
-    assert moved(first, -100, 60) == 0
-    assert moved(second, 0, -120) > 50
+    assert moved(first, 0.3, 0.25) == 0
+    assert moved(first, -0.3, 0.25) == 0
+    assert moved(second, 0, -0.5) > 50
     assert "three laws" in third.text_content()
     drawn = figure.evaluate(NAMED)
     assert drawn["forward"].count("M") > 200
