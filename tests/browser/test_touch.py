@@ -142,7 +142,7 @@ def test_a_finger_draws_a_law_and_scrolls_elsewhere(phone):
     first, second, third = figure.locator("svg").all()
 
     def moved(panel, across, down):
-        """How far the page scrolls under a finger, which goes so far from the middle in 30 moves."""
+        """How far the page scrolls under a finger that goes so far from the middle."""
         panel.evaluate(SHOW)
         before = phone.evaluate("scrollY")
         drag(panel, *((0.5 + n / 30 * across, 0.5 + n / 30 * down) for n in range(31)))
