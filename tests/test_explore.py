@@ -106,15 +106,20 @@ def test_networks_are_as_good_as_their_record(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_networks_draw_their_law(name):
-    """As likely under it as its own draws with the noise of the last steps; and spread alike."""
+    """Nearly as likely under it as its own draws, few of them far off, and spread over it alike.
+
+    Of the mean of the log density they lack 0.1 (moons, three) to 0.2 (roll).
+    """
     model, law = taught(name).model, known_laws()[name]
     g = torch.Generator().manual_seed(12)
-    blurred = law.marginal(model.kernel, 2)
-    drawn, own = model.sample(2000, generator=g), blurred.sample((2000,))
-    assert abs(blurred.log_prob(drawn).mean() - blurred.log_prob(own).mean()) < 0.2
+    t = torch.full((4000,), 2)
+    drawn, own = model.sample(4000, generator=g), model.kernel.noised(law.sample(4000, g), t, g)
+    of_drawn, of_own = (law.marginal(model.kernel, 2).log_prob(x) for x in (drawn, own))
+    assert (of_own - of_drawn).mean() < 0.3
+    assert (of_drawn < of_own.quantile(0.01)).double().mean() < 0.05
     apart = torch.cdist(drawn, law.means)
     reached = torch.bincount(apart.argmin(1), minlength=len(law.means)) / len(drawn)
-    assert (reached - law.weights).abs().max() < 0.04
+    assert (reached - law.weights).abs().max() < 0.02
 
 
 def test_covariance_of_a_mixture_and_the_ellipse_around_it():
