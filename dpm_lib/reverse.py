@@ -23,7 +23,7 @@ from dpm_lib.protocol import Network, answered, check_event, check_result, measu
 
 __all__ = ["ReverseProcess"]
 
-CACHED, HELD = 2**21, 2**26
+CACHED, HELD = 2**20, 2**26
 """Numbers that the operators of a network give together: so many are quick, so many fit."""
 
 
