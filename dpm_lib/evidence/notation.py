@@ -43,7 +43,6 @@ _CHOSEN: list[tuple[Any, ...]] = [
     (r"T_\pi(y\mid y';\beta)", "kernel.step", "", "diffusion kernel of rate β, from y' to y"),
     (r"\mu_0", "mean", "(*event)", "mean of Gaussian data", False),
     (r"v_0", "variance", "float", "variance of Gaussian data", False),
-    (r"\mu_0", "mean", "(*event,)", "mean of Gaussian data", False),
     (r"\theta", "model.parameters()", "", "the trained parameters of the reverse chain", False),
     (r"f_\mu", "network", "(B, *event)", "mean of a learned Gaussian reverse step"),
     (r"f_\Sigma", "network", "(B, *event)", "variance of a learned Gaussian reverse step"),
