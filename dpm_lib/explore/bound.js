@@ -128,7 +128,8 @@ dpmTouch("bound", (() => {
       const split = found > 1e-9 ? ` With every step split in two it is ${half.toFixed(2)} of that.` : "";
       const points = values.data === POINTS ? " Points have no density: it tends to ½ (1 − log 2) = 0.153 and not to 0." : "";
       const above = K14 > L + 1e-9 ? ", above L, so no bound" : "";
-      return `L = ${L.toFixed(3)} nats, K of equation 12 is ${K12.toFixed(3)}: a gap of ${found.toFixed(4)}.${split}${points} `
+      const how = values.schedule === DRAWN ? "Draw the rates over the first plane. " : "";
+      return `${how}L = ${L.toFixed(3)} nats, K of equation 12 is ${K12.toFixed(3)}: a gap of ${found.toFixed(4)}.${split}${points} `
         + `Equation 14: ${K14.toFixed(3)}${above}.`;
     },
     shown: (name, value) => (name[0] === "b" ? (10 ** value).toPrecision(2) : undefined),
@@ -151,10 +152,14 @@ dpmTouch("bound", (() => {
           bends.forEach((_, n) => bend(n, between(logs, n / last)));
         }
         before = heights();
+        settle();
       }, true);
 
       const [panel] = svgs;
       let from;
+      function settle() {  // a finger draws where that was chosen, and scrolls the page else
+        panel.style.touchAction = +choice.value === DRAWN ? "none" : "";
+      }
       const draw = (event) => {
         const [x, y] = at(0, event), u = Math.min(1, Math.max(0, x)), [u0, y0] = from ?? [u, y];
         const near = Math.round(u * last);
@@ -167,9 +172,14 @@ dpmTouch("bound", (() => {
         choice.value = DRAWN;
         choice.dispatchEvent(new Event("input", { bubbles: true }));
       };
-      panel.style.touchAction = "none";
+      settle();
       panel.style.cursor = "crosshair";
-      panel.addEventListener("pointerdown", (event) => { panel.setPointerCapture(event.pointerId); from = undefined; draw(event); });
+      panel.addEventListener("pointerdown", (event) => {
+        if (event.pointerType === "touch" && +choice.value !== DRAWN) return;
+        panel.setPointerCapture(event.pointerId);
+        from = undefined;
+        draw(event);
+      });
       panel.addEventListener("pointermove", (event) => { if (from) draw(event); });
       for (const end of ["pointerup", "pointercancel"]) panel.addEventListener(end, () => { from = undefined; });
     },

@@ -14,7 +14,7 @@ from dpm_lib.kernels import GaussianKernel
 __all__ = ["bound"]
 
 
-SCHEDULES = ("erase evenly", "as the authors' program", "linear", "geometric", "drawn")
+SCHEDULES = ("erase evenly", "as the authors' program", "linear", "geometric", "draw your own")
 DATA = ("Gaussian", "two points", "two bells")
 KNOTS, LEAST, MOST = 13, -3.0, -0.02
 """A drawn curve of rates: its points, and the powers of ten between which they lie."""
@@ -142,7 +142,7 @@ def bound() -> Touch:
     like_1_T = gaps[:1] - one(0, math.log10(PARTS))[:, 0]
 
     drawn = Panel(
-        (-0.04, 1.04), (-4, 1.2), "step, from the first to the last: draw here",
+        (-0.04, 1.04), (-4, 1.2), "step, from the first to the last",
         ({0: "1", 1: "T"}, (-3, -2, -1, 0)),
         [
             Curve("beta", "rate, power of ten", "blue", steps, log_rates),

@@ -239,6 +239,9 @@ def test_rates_are_drawn(phone, moved):
     figure.locator("[name=schedule]").select_option("erase evenly")
     before = figure.locator(".dpm-reading").inner_text()
     if moved == "finger":
+        drag(figure.locator("svg").first, (0.5, 0.5), (0.5, 0.1))  # the page scrolls, no more
+        assert figure.locator(".dpm-reading").inner_text() == before
+        figure.locator("[name=schedule]").select_option("draw your own")
         drag(figure.locator("svg").first, (0.2, 0.7), (0.4, 0.6), (0.6, 0.5), (0.9, 0.45))
         line = numbers(figure.evaluate(DRAWN)[0])
         places = dict(zip(line[::2], line[1::2], strict=True))
@@ -256,6 +259,7 @@ def test_rates_are_drawn(phone, moved):
 
 def test_what_is_drawn_comes_back_by_its_address(phone):
     figure = phone.locator("#touch-bound")
+    figure.locator("[name=schedule]").select_option("draw your own")
     drag(figure.locator("svg").first, (0.2, 0.5), (0.5, 0.8), (0.8, 0.5))
     drawn = figure.evaluate(DRAWN)
     again = phone.context.new_page()
