@@ -56,7 +56,7 @@ def rules(css: str) -> Iterator[tuple[str, str]]:
 
 
 def used(selector: str, words: set[str]) -> bool:
-    names = re.findall(r"\.([A-Za-z_][\w-]*)", re.sub(r"\([^)]*\)", "", selector))
+    names = re.findall(r"\.-?([A-Za-z_][\w-]*)", re.sub(r"\([^)]*\)", "", selector))
     return "\\" in selector or all(n in words or n.startswith(MADE_BY_SCRIPTS) for n in names)
 
 

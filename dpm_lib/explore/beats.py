@@ -34,14 +34,14 @@ def heartbeat(T: int = 50, draws: int = 8) -> Touch:
     first = {"phase": 1, "t": 30, "draw": 0}
     places = torch.arange(20.0)
     beats = Panel(
-        (-1, 20), (0, 1.25), "place in the sequence", ((0, 5, 10, 15), (0, 0.5, 1)),
+        (-1, 20), (0, 1.5), "place in the sequence", ((0, 5, 10, 15), (0, 0.5, 1)),
         [
             Curve("state", "noised bits", "grey bars", places, state(first)[0]),
             Curve("clean", "the data", "black dots", places, law.patterns[1] * 1.08),
         ],
     )  # fmt: skip
     rates_before = Panel(
-        (-1, 20), (0, 1.25), "place in the sequence", ((0, 5, 10, 15), (0, 0.5, 1)),
+        (-1, 20), (0, 1.5), "place in the sequence", ((0, 5, 10, 15), (0, 0.5, 1)),
         [
             Curve("rates", "rate of a 1, one step before", "blue bars", places, before(first)),
             Curve("again", "", "black dots", places, law.patterns[1] * 1.08),
@@ -63,6 +63,6 @@ def heartbeat(T: int = 50, draws: int = 8) -> Touch:
          "alpha_bar": kernel.alpha_bar, "beta_bar": kernel.beta_bar},
         inputs, [before(point) for point in inputs],
         "Twenty bits lose their rhythm, and the exact reversal finds it again from what is left.",
-        "Left: noised bits as bars, and dots over the places of the data's pulses. Right: bars for "
-        "the rate of a 1 one step before, high under the dots.",
+        "First: noised bits as bars, and dots over the places of the data's pulses. Second: bars "
+        "for the rate of a 1 one step before, high under the dots.",
     )  # fmt: skip

@@ -37,7 +37,7 @@ def reversal() -> Touch:
     divergences = [_divergence(*two({**first, "power": p})) for p in powers.tolist()]
     lost = one(*divergences)[:, 0].log10()
     bells = Panel(
-        (-2.5, 2.5), (0, 1.3), "state before the step", ((-2, 0, 2), (0, 1)),
+        (-2.5, 2.5), (0, 1.5), "state before the step", ((-2, 0, 2), (0, 1)),
         [
             Curve("exact", "exact reversal", "blue", x, heights[0]),
             Curve("matched", "its Gaussian", "red dashed", x, heights[1]),
@@ -45,7 +45,7 @@ def reversal() -> Touch:
         handles=("xt",),
     )  # fmt: skip
     slope = Panel(
-        (-3, 0), (-10, 1), "rate of the step, power of ten", ((-3, -2, -1, 0), (-9, -6, -3, 0)),
+        (-3, 0), (-10, 3), "rate of the step, power of ten", ((-3, -2, -1, 0), (-9, -6, -3, 0)),
         [Curve("lost", "divergence in nats, power of ten", "black", powers, lost)],
         handles=("power",),
     )  # fmt: skip
@@ -70,7 +70,7 @@ def reversal() -> Touch:
         inputs, outputs,
         "The exact reversal of a step for two clusters, and the best Gaussian step: the smaller "
         "the rate, the more alike they are.",
-        "Left: the exact reversal has two peaks, its Gaussian one wide bell. Right: their "
+        "First: the exact reversal has two peaks, its Gaussian one wide bell. Second: their "
         "divergence falls steeply as the rate of the step falls.",
     )  # fmt: skip
 

@@ -78,6 +78,6 @@ def draw_and_train() -> Touch:
          "t": t.tolist(), "shapes": SHAPES, "rate": RATE, "looked_at": LOOKED_AT},
         [{"step": 1}], [one_step(kernel, x0, noise, t)],
         "Draw a cloud of points and train a small network on the bound, here, in the page.",
-        "Left: points of two moons, over which one can draw. Beside it room for what the model "
+        "First: points of two moons, over which one can draw. Beside it room for what the model "
         "draws, and for K as it grows.",
     )  # fmt: skip
