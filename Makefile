@@ -45,9 +45,11 @@ check-site: setup
 	python .ci/site.py
 
 # The built site in Chromium: errors, accessibility, phones, weight; a line of numbers for each page.
+# Its proofs, which only compute, run side by side; what is timed runs alone.
 browser: setup
 	.ci/chromium
-	pytest -q tests/browser
+	pytest -q -n auto tests/browser/test_live.py -k every_proof
+	pytest -q tests/browser -k "not every_proof"
 
 # Pictures of all pages, light and dark, three widths: _build/screens.
 screens: setup

@@ -28,5 +28,6 @@ def found(request, context, page):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    for line in [measure.HEAD, *config.stash.get(LINES, [])]:
+    lines = config.stash.get(LINES, [])
+    for line in [measure.HEAD, *lines] if lines else []:
         terminalreporter.write_line(line)

@@ -45,6 +45,7 @@ def drag(panel, *places):
         fingers.send("Input.dispatchTouchEvent", send)
     fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     fingers.detach()
+    tab.wait_for_timeout(600)  # a tap that follows at once is taken for the second of two
 
 
 @pytest.fixture(params=FIGURES, ids="-".join)
@@ -146,7 +147,6 @@ def test_a_finger_draws_a_law_and_scrolls_elsewhere(phone):
         panel.evaluate(SHOW)
         before = phone.evaluate("scrollY")
         drag(panel, *((0.5 + n / 30 * across, 0.5 + n / 30 * down) for n in range(31)))
-        phone.wait_for_timeout(500)
         return phone.evaluate("scrollY") - before
 
     assert moved(first, 0, -0.5) > 50
@@ -298,12 +298,19 @@ def test_points_run_by_three_rules(phone):
 
 def test_a_finger_draws_points_and_trains(phone):
     figure = phone.locator("#touch-draw_and_train")
-    figure.get_by_role("button", name="Clear").tap()
+
+    def tap(name):
+        """A button, which first comes to the middle at once, not by a smooth scroll."""
+        button = figure.get_by_role("button", name=name)
+        button.evaluate(SHOW)
+        button.tap()
+
+    tap("Clear")
     drag(figure.locator("svg").first, *[(0.3 + 0.02 * n, 0.4 + 0.005 * n) for n in range(21)])
     assert figure.evaluate(DRAWN)[0].count("M") > 15
-    figure.get_by_role("button", name="Train").tap()
+    tap("Train")
     figure.get_by_text(re.compile(r"^\d+ updates")).wait_for()
-    figure.get_by_role("button", name="Stop").tap()
+    tap("Stop")
 
 
 def test_a_finger_moves_each_slider(phone):
