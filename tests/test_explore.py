@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from base64 import b64decode
 
 import pytest
 import torch
@@ -10,9 +11,10 @@ import torch
 import dpm_lib as dpm
 from dpm_lib import explore, schedules
 from dpm_lib.exact import MixtureLaw
-from dpm_lib.explore import budget, clouds, touch, twice
+from dpm_lib.explore import budget, clouds, touch
+from dpm_lib.explore.mulberry import normals
 from dpm_lib.explore.shapes import forty_steps, known_laws
-from dpm_lib.explore.trained import UNIT, numbers, taught
+from dpm_lib.explore.trained import UNIT, taught
 from dpm_lib.kernels import GaussianKernel
 
 NAMES = [*known_laws()]
@@ -69,11 +71,11 @@ def test_costs_add_up_to_what_the_optimum_is_below_the_ceiling():
 
 
 def test_normals_are_normal():
-    """And always the same: the first three, from the script of the figure."""
-    drawn = twice.normals(7, 20000)
+    """And always the same."""
+    drawn = normals(7, 20000)
     assert abs(drawn.mean()) < 4 / 20000**0.5
     assert abs(drawn.var() - 1) < 4 * (2 / 20000) ** 0.5
-    assert torch.equal(drawn[:5], twice.normals(7, 5))
+    assert torch.equal(drawn[:5], normals(7, 5))
 
 
 def test_what_a_page_holds_is_the_trained_network():
@@ -81,10 +83,11 @@ def test_what_a_page_holds_is_the_trained_network():
     html = explore.chains()._repr_html_()
     stored = json.loads(re.search(r'application/json">(.*?)</script>', html, re.S)[1])["data"]
     networks = [law["network"] for law in stored["laws"]]
-    assert len(json.dumps(networks, separators=(",", ":"))) < 60_000
+    assert len(json.dumps(networks, separators=(",", ":"))) < 30_000
     for name, network in zip(NAMES, networks, strict=True):
         for key, table in taught(name).model.network.named_parameters():
-            assert torch.equal(torch.tensor(network[key]).double() / UNIT, table.flatten()), key
+            numbers = torch.frombuffer(bytearray(b64decode(network[key])), dtype=torch.int16)
+            assert torch.equal(numbers.double() / UNIT, table.flatten()), key
     assert not re.search(r"(src|href)=", html)
 
 
@@ -150,10 +153,12 @@ def test_a_gap_lifts_the_pen():
     assert touch._path(panel, dots).count("M") == 1
 
 
-def test_parameters_in_their_unit():
-    """Whole numbers, of which each table has as many as the network."""
-    model = taught("moons").model
-    found = numbers(model)
-    assert {key: len(table) for key, table in found.items()} == {
-        key: p.numel() for key, p in model.network.named_parameters()
-    }
+def test_draws_of_a_law_are_its_bells_in_their_shares():
+    """Each bell has its weight of the points, but for less than one; they lie around its middle."""
+    law = known_laws()["roll"]
+    drawn = clouds.cloud_of(law)
+    nearest = torch.cdist(drawn, law.means).argmin(1).bincount(minlength=len(law.means))
+    assert (nearest.cumsum(0) - len(drawn) * law.weights.cumsum(0)).abs().max() < 8
+    moments = drawn.mean(0), drawn.square().mean()
+    assert moments[0].abs().max() < 0.02
+    assert abs(moments[1] - 1) < 0.02

@@ -124,38 +124,82 @@ def numbers(point: Point) -> Tensor:
     return torch.cat([scores(data, kernel, point["v0"]), *rest])
 
 
+FIRST: dict[str, float] = {"schedule": 0, "data": 0, "T": 40, "v0": 0.25}
+WAVE = {f"b{n}": -1.2 + 0.9 * math.sin(0.7 * n) for n in range(KNOTS)}
+INPUTS: list[Point] = [
+    {"schedule": a, "T": b, "v0": c, "data": d, **WAVE}
+    for a, b, c, d in (
+        (0, 10, 0.25, 0), (1, 10, 4, 0), (2, 77, 1, 0), (3, 200, 0.05, 0), (0, 2, 2.2, 0),
+        (4, 23, 0.5, 0), (0, 12, 1, 1), (1, 40, 0.3, 1), (4, 9, 2.5, 1), (0, 7, 1, 2),
+        (2, 30, 3.1, 2), (4, 17, 0.6, 2),
+    )
+]  # fmt: skip
+
+
 def bound() -> Touch:
     """Terms of K, L and the gap, for data of which all is known and rates that are drawn.
 
     Source: :eq:`jensen-bound`, :eq:`bound-correction`, :eq:`bound-ceiling`, :eq:`optimal-bound`,
     :eq:`bound-entropies`.
     """
-    first: dict[str, float] = {"schedule": 0, "data": 0, "T": 40, "v0": 0.25}
-    data, kernel = known(first), GaussianKernel(rates(first))
-    T = kernel.T
-    L, K, K_14, top, null = scores(data, kernel, first["v0"])
-    steps, places = line(0, 1, T), line(0, 1, KNOTS)
+    data, kernel = known(FIRST), GaussianKernel(rates(FIRST))
     log_rates, lost = kernel.beta.log10(), costs(data, kernel)
-    knots = _between(log_rates, places)
-    halvings = line(0, math.log2(PARTS), 13)
-    gaps = torch.stack([_gap(data, kernel, 2.0**n, first["v0"]) for n in halvings.tolist()]).log10()
-    like_1_T = gaps[:1] - one(0, math.log10(PARTS))[:, 0]
+    knots = _between(log_rates, line(0, 1, KNOTS))
+    begun = knots.clamp(LEAST, MOST).mul(100).round().div(100).tolist()
+    return Touch(
+        "bound", _controls({f"b{n}": height for n, height in enumerate(begun)}),
+        [
+            _rates(log_rates, knots, lost.log10()),
+            *_bars(scores(data, kernel, FIRST["v0"]), lost.sum(), ends(kernel)),
+            _gaps(data, kernel),
+        ],
+        {"knots": KNOTS, "least": LEAST, "most": MOST, "share": SHARE},
+        INPUTS, [numbers(point) for point in INPUTS],
+        "The bound of data of which all is known: draw the rates; the gap to L falls as steps are "
+        "split, and for a variance above 1 equation 14 may lie above L.",
+        "First: rates that rise, drawn by blue points, and the divergences of the steps below "
+        "them. Then bars: the terms of K; K of equations 12 and 14, L, and the ceiling, the "
+        "highest. Last the gap between L and K on logarithmic axes, along a line of slope -1.",
+    )  # fmt: skip
 
-    drawn = Panel(
+
+def _controls(bends: dict[str, float]) -> list[Control]:
+    """Rates, data, T, variance, and the points of a drawn curve, of which the ends have names."""
+    ends_of_it = {"b0": "first rate", f"b{KNOTS - 1}": "last rate"}
+    hidden = [name for name in bends if name not in ends_of_it]
+    return [
+        Control("schedule", "rates", 0, 4, 1, FIRST["schedule"], SCHEDULES),
+        Control("data", "data", 0, 2, 1, FIRST["data"], DATA),
+        *(Control(b, label, LEAST, MOST, 0.01, bends[b]) for b, label in ends_of_it.items()),
+        Control("T", "steps T", 2, 200, 1, FIRST["T"]),
+        Control("v0", "variance of the data", 0.05, 4, 0.05, FIRST["v0"]),
+        *(Control(b, "", LEAST, MOST, 0.01, bends[b], hidden=True) for b in hidden),
+    ]
+
+
+def _rates(log_rates: Tensor, knots: Tensor, log_lost: Tensor) -> Panel:
+    """Rates of all steps, points by which they are drawn, and what the steps from 2 on cost."""
+    steps, places = line(0, 1, len(log_rates)), line(0, 1, KNOTS)
+    return Panel(
         (-0.04, 1.04), (-4, 1.2), "step, from the first to the last",
         ({0: "1", 1: "T"}, (-3, -2, -1, 0)),
         [
             Curve("beta", "rate, power of ten", "blue", steps, log_rates),
             Curve("knots", "", "blue dots", places, knots.where(knots != 0, -1e-9)),
-            Curve("costs", "divergence, nats", "red dashed", steps[1:], lost.log10()),
+            Curve("costs", "divergence, nats", "red dashed", steps[1:], log_lost),
         ],
     )  # fmt: skip
+
+
+def _bars(found: Tensor, lost: Tensor, entropies: Tensor) -> list[Panel]:
+    """Terms of K; and what its two forms, L and the ceiling are above the score of nothing."""
+    L, K, K_14, top, null = found
     terms = Panel(
         (-0.6, 4.6), (-4.6, 3), "terms of K, nats",
         ({0: "−ΣKL", 1: "H(T|0)", 2: "−H(1|0)", 3: "−H(prior)", 4: "12−14"}, (-4, -2, 0, 2)),
         [
-            Curve("kl", "", "red bars", torch.zeros(1), -lost.sum()[None]),
-            Curve("ends", "", "blue bars", torch.arange(1.0, 4), ends(kernel)),
+            Curve("kl", "", "red bars", torch.zeros(1), -lost[None]),
+            Curve("ends", "", "blue bars", torch.arange(1.0, 4), entropies),
             Curve("rest", "", "grey bars", torch.tensor([4.0]), (K - K_14)[None]),
         ],
     )  # fmt: skip
@@ -168,45 +212,22 @@ def bound() -> Touch:
             Curve("top", "", "grey bars", torch.tensor([3.0]), (top - null)[None]),
         ],
     )  # fmt: skip
-    gap = Panel(
-        (0, math.log2(PARTS)), (-5, 0.6), "each step split into equal parts",
+    return [terms, sums]
+
+
+def _gaps(data: GaussianLaw | MixtureLaw, kernel: GaussianKernel) -> Panel:
+    """The gap as each step is split, beside a line of slope -1; logarithmic axes."""
+    most = math.log2(PARTS)
+    halvings = line(0, most, 13)
+    gaps = torch.stack([_gap(data, kernel, 2.0**n, FIRST["v0"]) for n in halvings.tolist()]).log10()
+    like_1_T = gaps[:1] - one(0, math.log10(PARTS))[:, 0]
+    return Panel(
+        (0, most), (-5, 0.6), "each step split into equal parts",
         ({0: "1", 2: "4", 4: "16", 6: "64"}, (-4, -2, 0)),
         [
             Curve("gaps", "gap L − K (12), power of ten", "black", halvings, gaps),
-            Curve("slope", "like 1/T", "grey dashed", one(0, math.log2(PARTS))[:, 0], like_1_T),
+            Curve("slope", "like 1/T", "grey dashed", one(0, most)[:, 0], like_1_T),
         ],
-    )  # fmt: skip
-    begun = knots.clamp(LEAST, MOST).mul(100).round().div(100).tolist()
-    bends = {f"b{n}": height for n, height in enumerate(begun)}
-    wave = {f"b{n}": -1.2 + 0.9 * math.sin(0.7 * n) for n in range(KNOTS)}
-    inputs = [
-        {"schedule": a, "T": b, "v0": c, "data": d, **wave}
-        for a, b, c, d in (
-            (0, 10, 0.25, 0), (1, 10, 4, 0), (2, 77, 1, 0), (3, 200, 0.05, 0), (0, 2, 2.2, 0),
-            (4, 23, 0.5, 0), (0, 12, 1, 1), (1, 40, 0.3, 1), (4, 9, 2.5, 1), (0, 7, 1, 2),
-            (2, 30, 3.1, 2), (4, 17, 0.6, 2),
-        )
-    ]  # fmt: skip
-    ranges = [("b0", "first rate"), (f"b{KNOTS - 1}", "last rate")]
-    hidden = [f"b{n}" for n in range(1, KNOTS - 1)]
-    return Touch(
-        "bound",
-        [
-            Control("schedule", "rates", 0, 4, 1, first["schedule"], SCHEDULES),
-            Control("data", "data", 0, 2, 1, first["data"], DATA),
-            *(Control(b, label, LEAST, MOST, 0.01, bends[b]) for b, label in ranges),
-            Control("T", "steps T", 2, 200, 1, T),
-            Control("v0", "variance of the data", 0.05, 4, 0.05, first["v0"]),
-            *(Control(b, "", LEAST, MOST, 0.01, bends[b], hidden=True) for b in hidden),
-        ],
-        [drawn, terms, sums, gap],
-        {"knots": KNOTS, "least": LEAST, "most": MOST, "share": SHARE},
-        inputs, [numbers(point) for point in inputs],
-        "The bound of data of which all is known: draw the rates; the gap to L falls as steps are "
-        "split, and for a variance above 1 equation 14 may lie above L.",
-        "First: rates that rise, drawn by blue points, and the divergences of the steps below "
-        "them. Then bars: the terms of K; K of equations 12 and 14, L, and the ceiling, the "
-        "highest. Last the gap between L and K on logarithmic axes, along a line of slope -1.",
     )  # fmt: skip
 
 

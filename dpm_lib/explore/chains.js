@@ -1,27 +1,16 @@
 // The two chains in the plane, for laws that are mixtures of narrow bells along a curve.
 //   exact    the step of the exact reversal: a mixture with one bell for each bell of the data;
 //   learned  the step of a trained network, h = silu(W h + V g(t) + b) in two hidden layers, whose outputs
-//            give mean and variances; its numbers are whole, in units of 1 / data.unit;
+//            give mean and variances; its numbers come as base64 of 16-bit integers, in units of 1 / data.unit;
 //   walk     a cloud on its way back from T to 0, the same noise for both.
 // Who chooses so draws a law in the first plane: the points, centred and scaled, become bells.
 dpmTouch("chains", (() => {
   const OWN = 3, MOST = 160, APART = 0.08, PLACES = 4, ALONG = 24, LONGEST = 0.42;
-  const own = { drawn: [], means: [], weights: [], starts: [] };
+  const own = { drawn: [], means: [], weights: [] };
   const made = new Map();  // clouds of both ways back of a law, and its arrows at a step: computed once
   const once = (key, make) => { if (!made.has(key)) made.set(key, make()); return made.get(key); };
   const lawOf = (data, n) => (n === OWN ? own : data.laws[n]);
   const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
-
-  function random(seed) {  // uniform numbers, always the same
-    let a = seed;
-    return () => {
-      a = (a + 0x6d2b79f5) | 0;
-      let u = Math.imul(a ^ (a >>> 15), 1 | a);
-      u = (u + Math.imul(u ^ (u >>> 7), 61 | u)) ^ u;
-      return ((u ^ (u >>> 14)) >>> 0) / 4294967296;
-    };
-  }
-  const normal = (uniform) => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 
   // Before a state of step t: chances and means of the bells, their variance; and the density there.
   function behind({ alpha_bar, beta }, { means, weights, variance }, t, [x, y]) {
@@ -55,7 +44,11 @@ dpmTouch("chains", (() => {
     return { moments, draw };
   }
 
-  function learned({ alpha_bar, beta, unit }, { network }, t) {
+  const tables = (network) => once(network, () => Object.fromEntries(Object.entries(network).map(([name, text]) =>
+    [name, Array.from(new Int16Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer))])));
+
+  function learned({ alpha_bar, beta, unit }, { network: packed }, t) {
+    const network = tables(packed);
     const T = beta.length, units = network["clock.bias"].length, count = network["clock.weight"].length / units;
     const near = Array.from({ length: count }, (_, j) => Math.exp(-(((t * (count - 1)) / T - j) ** 2) / 2)), all = sum(near);
     const time = network["clock.bias"].map((b, j) => b + sum(near.map((g, i) => (g / all) * network["clock.weight"][i * units + j])));
@@ -82,15 +75,30 @@ dpmTouch("chains", (() => {
     return { moments, draw };
   }
 
+  function pairs(seed, count) {
+    const drawn = dpmTouch.normals(seed, 2 * count);
+    return Array.from({ length: count }, (_, n) => drawn.slice(2 * n, 2 * n + 2));
+  }
+
+  // Draws of a law: of each bell as many as its weight says.
+  function draws({ points, thin }, { means, weights }) {
+    let k = 0, reached = weights[0];
+    return pairs(9, points).map((noise, n) => {
+      while (reached < (n + 0.5) / points && k < means.length - 1) reached += weights[++k];
+      return means[k].map((m, i) => m + thin * noise[i]);
+    });
+  }
+
   function walk(data, law, way) {
-    const uniform = random(7), pair = () => [normal(uniform), normal(uniform)], T = data.beta.length, path = [];
-    path[T] = data.noise.map(pair);
+    const uniform = dpmTouch.uniform(7), normal = () => dpmTouch.normal(uniform), pair = () => [normal(), normal()];
+    const T = data.beta.length, path = [];
+    path[T] = Array.from({ length: data.points }, pair);
     for (let t = T; t >= 2; t--) {
       const { draw } = way(data, law, t);
       path[t - 1] = path[t].map((at) => draw(at, uniform(), pair()));
     }
     const rate = data.beta[0];  // the fixed last step
-    path[0] = path[1].map((at) => at.map((z) => Math.sqrt(1 - rate) * z + Math.sqrt(rate) * normal(uniform)));
+    path[0] = path[1].map((at) => at.map((z) => Math.sqrt(1 - rate) * z + Math.sqrt(rate) * normal()));
     return path;
   }
 
@@ -130,16 +138,15 @@ dpmTouch("chains", (() => {
     return [tails.flatMap((at) => arrow(at, towards(at))), nodes.flatMap((at) => ellipse(moments(at)))];
   }
 
-  // What was drawn becomes a law: mean 0, second moment 1, and draws of it.
-  function take({ thin, noise }) {
+  // What was drawn becomes a law: mean 0, second moment 1.
+  function take({ thin }) {
     const mean = [0, 1].map((i) => sum(own.drawn.map((p) => p[i])) / own.drawn.length);
     const square = sum(own.drawn.flatMap((p) => p.map((z, i) => (z - mean[i]) ** 2))) / (2 * own.drawn.length);
-    const scale = Math.sqrt((1 - thin ** 2) / square), uniform = random(9);
+    const scale = Math.sqrt((1 - thin ** 2) / square);
     own.means = own.drawn = own.drawn.map((p) => p.map((z, i) => (z - mean[i]) * (Number.isFinite(scale) ? scale : 1)));
     own.weights = own.means.map(() => 1 / own.means.length);
     own.variance = thin ** 2;
-    own.starts = noise.map((_, n) => own.means[n % own.means.length].map((z) => z + thin * normal(uniform)));
-    for (const key of made.keys()) if (key.startsWith(`${OWN} `)) made.delete(key);
+    for (const key of made.keys()) if (`${key}`.startsWith(`${OWN} `)) made.delete(key);
   }
 
   return {
@@ -149,8 +156,9 @@ dpmTouch("chains", (() => {
     },
     curves(data, { law: n, t }) {
       const law = lawOf(data, n), kept = Math.sqrt(data.alpha_bar[t]), spread = Math.sqrt(1 - data.alpha_bar[t]);
-      const noised = law.starts.map((p, k) => p.map((z, i) => kept * z + spread * data.noise[k][i]));
-      const all = { forward: law.means.length ? noised : own.drawn };
+      const noise = once("noise", () => pairs(8, data.points));
+      const noised = () => once(`${n} draws`, () => draws(data, law)).map((p, k) => p.map((z, i) => kept * z + spread * noise[k][i]));
+      const all = { forward: law.means.length ? noised() : own.drawn };
       for (const [name, way] of [["reverse", exact], ["model", learned]]) {
         const known = law.means.length && (way === exact || n !== OWN);
         all[name] = known ? once(`${n} ${name}`, () => walk(data, law, way))[t] : [];
@@ -195,11 +203,11 @@ dpmTouch("chains", (() => {
         draw();
       };
       law.addEventListener("input", chosen);
-      clear.addEventListener("click", () => { Object.assign(own, { drawn: [], means: [], starts: [] }); chosen(); draw(); });
+      clear.addEventListener("click", () => { Object.assign(own, { drawn: [], means: [] }); chosen(); draw(); });
       plane.addEventListener("pointerdown", (event) => {
         if (+law.value !== OWN) return;
         held = true;
-        Object.assign(own, { means: [], starts: [] });
+        own.means = [];
         t.value = 0;
         t.dispatchEvent(new Event("input"));
         plane.setPointerCapture(event.pointerId);

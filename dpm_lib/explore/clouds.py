@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.distributions import MixtureSameFamily
 
+from dpm_lib.exact import MixtureLaw
+from dpm_lib.explore.mulberry import normals
 from dpm_lib.explore.shapes import THIN, forty_steps, known_laws
 from dpm_lib.explore.touch import Control, Curve, Panel, Point, Touch
 from dpm_lib.explore.trained import UNIT, numbers, taught
@@ -25,6 +27,14 @@ CHOICES = ("the roll", "two moons", "a three", "draw your own")
 BITS = ("K", "best_gaussian_steps", "optimum")
 """What a record says of a model, of the best of its kind, and of the best of all."""
 
+INPUTS: list[Point] = [
+    {"law": a, "t": n, "x": x, "y": y}
+    for a, n, x, y in (
+        (0, 16, 0.3, -0.8), (1, 3, 1.1, 0.2), (2, 40, -0.6, 1.4), (0, 2, 0.9, 0.9),
+        (1, 25, -1.7, -0.4), (2, 9, 0.1, 0.0),
+    )
+]  # fmt: skip
+
 GAP = torch.full((1, 2), math.nan, dtype=torch.float64)
 
 
@@ -39,40 +49,8 @@ def chains() -> Touch:
     laws, kernel, g = known_laws(), forty_steps(), torch.Generator().manual_seed(0)
     kept = {name: taught(name) for name in laws}
     exact = {name: ReverseProcess(kernel, law.reversal(kernel)) for name, law in laws.items()}
-    starts = {name: _short(law.sample(POINTS, g)) for name, law in laws.items()}
-    noise = _short(torch.randn(POINTS, 2, generator=g, dtype=torch.float64))
-    forward = kernel.alpha_bar[FIRST].sqrt() * starts["roll"]
-    forward = forward + kernel.beta_bar[FIRST].sqrt() * noise
-    grid = APART * torch.cartesian_prod(*(torch.arange(-n, n + 1).double() for n in GRID))
-    marginal = laws["roll"].marginal(kernel, FIRST)
-    log = marginal.log_prob(grid)
-    tails = grid[log > log.max() - SEEN]
-    scale = LONGEST / (moments(exact["roll"], tails, FIRST)[0] - tails).norm(dim=1).max()
-    nodes = _nodes(len(laws["roll"].means))
-    places = laws["roll"].means[nodes]
-
-    def plane(label: str, cloud: str, kind: str, model: ReverseProcess) -> Panel:
-        """Cloud, arrows and ellipses of one way back."""
-        points = model.trajectory(POINTS, generator=g)[FIRST]
-        tips = tails + scale * (moments(model, tails, FIRST)[0] - tails)
-        round_them = ellipses(*moments(model, places, FIRST))
-        return _plane(label, [
-            Curve(cloud, "", f"{kind} dots", *points.T),
-            Curve(f"{cloud}_drift", "", "black", *arrows(tails, tips).T),
-            Curve(f"{cloud}_spread", "", "black", *round_them.T),
-        ])  # fmt: skip
-
-    inputs = [
-        {"law": a, "t": n, "x": x, "y": y}
-        for a, n, x, y in (
-            (0, 16, 0.3, -0.8),
-            (1, 3, 1.1, 0.2),
-            (2, kernel.T, -0.6, 1.4),
-            (0, 2, 0.9, 0.9),
-            (1, 25, -1.7, -0.4),
-            (2, 9, 0.1, 0.0),
-        )
-    ]
+    forward = kernel.alpha_bar[FIRST].sqrt() * cloud_of(laws["roll"])
+    forward = forward + kernel.beta_bar[FIRST].sqrt() * normals(8, 2 * POINTS).view(POINTS, 2)
 
     def of_library(point: Point) -> Tensor:
         """Log density, then mean and covariance of the exact step and of the model's."""
@@ -90,26 +68,55 @@ def chains() -> Touch:
         ],
         [
             _plane("forward: form is lost", [Curve("forward", "", "blue dots", *forward.T)]),
-            plane("exact reversal: form is found", "reverse", "blue", exact["roll"]),
-            plane("trained model: form is found", "model", "red", kept["roll"].model),
+            *_ways_back(laws["roll"], exact["roll"], kept["roll"].model, g),
         ],
         {
-            "alpha_bar": kernel.alpha_bar, "beta": kernel.beta, "noise": noise, "grid": GRID,
+            "alpha_bar": kernel.alpha_bar, "beta": kernel.beta, "points": POINTS, "grid": GRID,
             "apart": APART, "seen": SEEN, "thin": THIN, "unit": UNIT,
             "laws": [
                 {"means": law.means, "weights": law.weights, "variance": law.variance[0].item(),
-                 "starts": starts[name], "network": numbers(kept[name].model),
+                 "network": numbers(kept[name].model),
                  "bits": [kept[name].notes[key] for key in BITS]}
                 for name, law in laws.items()
             ],
         },
-        inputs, [of_library(point) for point in inputs],
+        INPUTS, [of_library(point) for point in INPUTS],
         "Data lose their form step by step. The exact reversal finds it again from noise, and so "
         "does a network that was trained.",
         "First plane: points of a roll that begins to blur. Second: points that come from noise "
         "and gather along the same roll, with arrows towards it. Third: points and arrows of a "
         "trained model, nearly the same.",
     )  # fmt: skip
+
+
+def _ways_back(
+    law: MixtureLaw, exact: ReverseProcess, model: ReverseProcess, g: torch.Generator
+) -> list[Panel]:
+    """Cloud, arrows and ellipses of both; the arrows stand where noised data come."""
+    grid = APART * torch.cartesian_prod(*(torch.arange(-n, n + 1).double() for n in GRID))
+    log = law.marginal(exact.kernel, FIRST).log_prob(grid)
+    tails, places = grid[log > log.max() - SEEN], law.means[_nodes(len(law.means))]
+    scale = LONGEST / (moments(exact, tails, FIRST)[0] - tails).norm(dim=1).max()
+    planes = []
+    for label, cloud, colour, way in (
+        ("exact reversal: form is found", "reverse", "blue", exact),
+        ("trained model: form is found", "model", "red", model),
+    ):
+        points = way.trajectory(POINTS, generator=g)[FIRST]
+        tips = tails + scale * (moments(way, tails, FIRST)[0] - tails)
+        planes.append(_plane(label, [
+            Curve(cloud, "", f"{colour} dots", *points.T),
+            Curve(f"{cloud}_drift", "", "black", *arrows(tails, tips).T),
+            Curve(f"{cloud}_spread", "", "black", *ellipses(*moments(way, places, FIRST)).T),
+        ]))  # fmt: skip
+    return planes
+
+
+def cloud_of(law: MixtureLaw) -> Tensor:
+    """Draws of a law of narrow bells, of each as many as its weight says, ``(POINTS, 2)``."""
+    shares = (torch.arange(POINTS) + 0.5) / POINTS
+    bells = torch.searchsorted(law.weights.cumsum(0), shares.double())
+    return law.means[bells] + THIN * normals(9, 2 * POINTS).view(POINTS, 2)
 
 
 def moments(model: ReverseProcess, x: Tensor, t: int) -> tuple[Tensor, Tensor]:
@@ -152,8 +159,3 @@ def _plane(label: str, curves: list[Curve]) -> Panel:
 def _nodes(count: int, places: int = 4) -> list[int]:
     """Places in even distances along a curve of so many bells."""
     return [int(count * (k + 0.5) / places) for k in range(places)]
-
-
-def _short(x: Tensor) -> Tensor:
-    """Three digits after the point: a page need not hold more."""
-    return (x * 1000).round() / 1000

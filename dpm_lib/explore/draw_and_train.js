@@ -1,6 +1,6 @@
 // A cloud that the reader draws, and a network of two layers that is trained on the bound in the page.
 dpmTouch("draw_and_train", (() => {
-  const BATCH = 128, PER_FRAME = 12, BLUR = 0.08, UPDATES = 4000;
+  const OWN = 3, BATCH = 128, PER_FRAME = 12, BLUR = 0.08, UPDATES = 4000;
   const normal = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
   let points = [], samples = [], trace = [], best, run;
 
@@ -164,7 +164,7 @@ dpmTouch("draw_and_train", (() => {
       };
     },
     reading(data) {
-      if (!trace.length) return "Draw over the blue picture, then press Train.";
+      if (!trace.length) return "Draw over the blue picture (with a finger: choose \u201cdraw your own\u201d first), then press Train.";
       return `${trace.length * PER_FRAME} updates: K = ${trace.at(-1).toFixed(2)} bits, optimum ${best.toFixed(2)} (by draws).`;
     },
     setup({ root, svgs, data, draw, at }) {
@@ -174,26 +174,29 @@ dpmTouch("draw_and_train", (() => {
         made.addEventListener("click", action);
         buttons.append(made);
       };
+      const plane = svgs[0], own = () => +select.value === OWN;
       const clear = () => { stop(); [points, samples, trace, best] = [[], [], [], undefined]; };
       add("Train", () => { stop(); if (points.length > 3) train(data, draw); });
       add("Stop", () => { stop(); draw(); });
-      add("Clear", () => { clear(); select.value = 3; draw(); });
-      select.addEventListener("input", () => { clear(); draw(); });
+      add("Clear", () => { clear(); select.value = OWN; chosen(); draw(); });
+      const chosen = () => { plane.style.touchAction = own() ? "none" : ""; };  // else a finger scrolls the page
+      select.addEventListener("input", () => { clear(); chosen(); draw(); });
       let drawing = false;
       const dot = (event) => {
         const [x, y] = at(0, event), last = points.at(-1);
         if (!last || Math.hypot(x - last[0], y - last[1]) > 0.06) points = [...points, [x, y]].slice(-400);
         draw();
       };
-      svgs[0].style.touchAction = "none";
-      svgs[0].style.cursor = "crosshair";
-      svgs[0].addEventListener("pointerdown", (event) => {
+      plane.style.cursor = "crosshair";
+      plane.addEventListener("pointerdown", (event) => {
+        if (event.pointerType === "touch" && !own()) return;
         drawing = true;
-        svgs[0].setPointerCapture(event.pointerId);
+        plane.setPointerCapture(event.pointerId);
         dot(event);
       });
-      svgs[0].addEventListener("pointermove", (event) => { if (drawing) dot(event); });
-      for (const end of ["pointerup", "pointercancel"]) svgs[0].addEventListener(end, () => { drawing = false; });
+      plane.addEventListener("pointermove", (event) => { if (drawing) dot(event); });
+      for (const end of ["pointerup", "pointercancel"]) plane.addEventListener(end, () => { drawing = false; });
+      chosen();
     },
   };
 })());

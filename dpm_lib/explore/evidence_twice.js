@@ -5,17 +5,6 @@ dpmTouch("evidence_twice", (() => {
     Math.exp(-((x - mean) ** 2) / (2 * variance)) / Math.sqrt(2 * Math.PI * variance))];
   let noise;  // of all steps and points, made once, and the same for the three rules
 
-  function normals(seed, count) {  // always the same
-    let a = seed;
-    const uniform = () => {
-      a = (a + 0x6d2b79f5) | 0;
-      let u = Math.imul(a ^ (a >>> 15), 1 | a);
-      u = (u + Math.imul(u ^ (u >>> 7), 61 | u)) ^ u;
-      return ((u ^ (u >>> 14)) >>> 0) / 4294967296;
-    };
-    return Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()));
-  }
-
   // What a rule holds of a state after t steps: y is seen of g times the state, with a noise.  No look at all: g is 0.
   function looks(kept, { s, v0 }) {
     const T = kept.length - 1, power = (p) => (p ? [1, s ** 2 / p] : [0, 1]), after = kept[1] * v0 + 1 - kept[1];
@@ -52,7 +41,7 @@ dpmTouch("evidence_twice", (() => {
     .reduce(([mean, variance], { gain, shift, noise: fresh }) => [gain * mean + shift, gain ** 2 * variance + fresh], [0, 0]);
   function points(data, values, rule) {
     const T = data.beta.length, N = data.points;
-    noise ??= normals(7, (T + 1) * N);
+    noise ??= dpmTouch.normals(7, (T + 1) * N);
     return steps(data, values, rule).slice(0, T + 1 - values.t).reduce((state, { gain, shift, noise: fresh }, n) =>
       state.map((x, k) => gain * x + shift + Math.sqrt(fresh) * noise[n * N + k]), new Array(N).fill(0));
   }

@@ -14,7 +14,7 @@ __all__ = ["draw_and_train"]
 T, HIDDEN, FEATURES = 30, 48, 5
 SHAPES = ((FEATURES, HIDDEN), (HIDDEN,), (HIDDEN, HIDDEN), (HIDDEN,), (HIDDEN, 2), (2,))
 RATE = 3e-3
-PRESETS = ("two moons", "the roll", "a three", "nothing")
+PRESETS = ("two moons", "the roll", "a three", "draw your own")
 LOOKED_AT = (0, 100, 1000, 2500, -1)
 """Parameters that are compared."""
 

@@ -3,6 +3,7 @@
 //   curves(data, values)   {curve: [xs, ys]} for all panels; NaN is a gap;
 //   reading(data, values)  what the numbers say, a sentence;
 // and, if it does more, setup({ root, svgs, data, draw, at }), with at(n, event) a place in panel n.
+// dpmTouch.uniform(seed) is a function that draws, always the same; dpmTouch.normals(seed, count) an array.
 globalThis.dpmTouch ??= (() => {
   const LEFT = 34, RIGHT = 332, TOP = 12, BOTTOM = 196;
 
@@ -113,7 +114,23 @@ globalThis.dpmTouch ??= (() => {
     draw();
   }
 
-  return (name, figure) => {
+  function uniform(seed) {  // mulberry32, as dpm_lib.explore.mulberry
+    let a = seed;
+    return () => {
+      a = (a + 0x6d2b79f5) | 0;
+      let u = Math.imul(a ^ (a >>> 15), 1 | a);
+      u = (u + Math.imul(u ^ (u >>> 7), 61 | u)) ^ u;
+      return ((u ^ (u >>> 14)) >>> 0) / 4294967296;
+    };
+  }
+  const normal = (draw) => Math.sqrt(-2 * Math.log(1 - draw())) * Math.cos(2 * Math.PI * draw());
+  function normals(seed, count) {
+    const draw = uniform(seed);
+    return Array.from({ length: count }, () => normal(draw));
+  }
+
+  const show = (name, figure) => {
     for (const root of document.querySelectorAll(`.dpm-touch[data-figure="${name}"]:not([data-ready])`)) start(root, figure);
   };
+  return Object.assign(show, { uniform, normal, normals });
 })();

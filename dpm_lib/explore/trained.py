@@ -4,6 +4,7 @@
 page can hold them as short whole numbers.
 """
 
+from base64 import b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,13 @@ def taught(name: str) -> "Checkpoint":
     return read(file(name))
 
 
-def numbers(model: ReverseProcess) -> dict[str, list[int]]:
-    """Parameters of the network in units of 1/1024, each table row after row."""
+def numbers(model: ReverseProcess) -> dict[str, str]:
+    """Parameters of the network in units of 1/1024, each table row after row.
+
+    Base64 of integers of 16 bits, the low byte first.
+    """
     assert isinstance(model.network, nn.Module)
-    tables = model.network.named_parameters()
-    return {name: (table * UNIT).round().int().flatten().tolist() for name, table in tables}
+    whole = {name: (p * UNIT).round() for name, p in model.network.named_parameters()}
+    assert all(table.abs().max() < 2**15 for table in whole.values())
+    return {name: b64encode(t.detach().numpy().astype("<i2").tobytes()).decode()
+            for name, t in whole.items()}  # fmt: skip

@@ -48,6 +48,14 @@ def drag(panel, *places):
     tab.wait_for_timeout(600)  # a tap that follows at once is taken for the second of two
 
 
+def scrolled(panel, across, down):
+    """How far the page scrolls under a finger that goes so far from the middle of a panel."""
+    panel.evaluate(SHOW)
+    before = panel.page.evaluate("scrollY")
+    drag(panel, *((0.5 + n / 30 * across, 0.5 + n / 30 * down) for n in range(31)))
+    return panel.page.evaluate("scrollY") - before
+
+
 @pytest.fixture(params=FIGURES, ids="-".join)
 def figure(request, context):
     page, name = request.param
@@ -142,20 +150,13 @@ def test_a_finger_draws_a_law_and_scrolls_elsewhere(phone):
     figure = phone.locator("#touch-chains")
     first, second, third = figure.locator("svg").all()
 
-    def moved(panel, across, down):
-        """How far the page scrolls under a finger that goes so far from the middle."""
-        panel.evaluate(SHOW)
-        before = phone.evaluate("scrollY")
-        drag(panel, *((0.5 + n / 30 * across, 0.5 + n / 30 * down) for n in range(31)))
-        return phone.evaluate("scrollY") - before
-
-    assert moved(first, 0, -0.5) > 50
+    assert scrolled(first, 0, -0.5) > 50
     assert figure.locator(".dpm-controls").bounding_box()["y"] < 800  # they stay at hand
     figure.locator("select").select_option("draw your own")
     assert "Draw" in figure.locator(".dpm-reading").inner_text()
-    assert moved(first, 0.3, 0.25) == 0
-    assert moved(first, -0.3, 0.25) == 0
-    assert moved(second, 0, -0.5) > 50
+    assert scrolled(first, 0.3, 0.25) == 0
+    assert scrolled(first, -0.3, 0.25) == 0
+    assert scrolled(second, 0, -0.5) > 50
     assert "three laws" in third.text_content()
     drawn = figure.evaluate(NAMED)
     assert drawn["forward"].count("M") > 200
@@ -297,7 +298,12 @@ def test_points_run_by_three_rules(phone):
 
 
 def test_a_finger_draws_points_and_trains(phone):
+    """Where the reader chose to draw; before that it scrolls, and what is drawn stays."""
     figure = phone.locator("#touch-draw_and_train")
+    first = figure.locator("svg").first
+    drawn = figure.evaluate(DRAWN)
+    assert scrolled(first, 0, -0.5) > 50
+    assert figure.evaluate(DRAWN) == drawn
 
     def tap(name):
         """A button, which first comes to the middle at once, not by a smooth scroll."""
@@ -306,7 +312,7 @@ def test_a_finger_draws_points_and_trains(phone):
         button.tap()
 
     tap("Clear")
-    drag(figure.locator("svg").first, *[(0.3 + 0.02 * n, 0.4 + 0.005 * n) for n in range(21)])
+    drag(first, *[(0.3 + 0.02 * n, 0.4 + 0.005 * n) for n in range(21)])
     assert figure.evaluate(DRAWN)[0].count("M") > 15
     tap("Train")
     figure.get_by_text(re.compile(r"^\d+ updates")).wait_for()
