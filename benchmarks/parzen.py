@@ -1,7 +1,7 @@
 """The Parzen estimate of MNIST for true pictures, for means of them, and for samples of models.
 
-``python benchmarks/parzen.py 10000 samples.npy …``: samples are files of ``dpm sample``, in grey
-levels; centres are in units of [0, 1].  The width is chosen on 1000 training pictures that are no
+``python benchmarks/parzen.py 1000 samples.npy …``: so many of each kind; samples are files of
+``dpm sample``, in grey levels; centres are in units of [0, 1].  Rows of other numbers are kept.  The width is chosen on 1000 training pictures that are no
 centres, the score is that of the 10 000 test pictures, as in the paper's Table 2.
 """
 
@@ -49,7 +49,9 @@ def main():
         levels = torch.from_numpy(np.load(file, allow_pickle=False)).flatten(1)
         kinds[Path(file).stem] = (levels.float() / 255).clamp(0, 1)
     rows = [scored(name, centres, valid, test) for name, centres in kinds.items()]
-    replace_file(RESULTS / "experiments" / "parzen.json", json.dumps(rows, indent=1) + "\n")
+    record = RESULTS / "experiments" / "parzen.json"
+    others = [row for row in json.loads(record.read_text(encoding="utf8")) if row["m"] != int(m)]
+    replace_file(record, json.dumps(others + rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def pack(app: Any, error: Exception | None) -> None:
     for image in site.glob("_images/*.png"):
         packed = image.with_suffix(".webp")
         few = Image.open(image).convert("RGBA").quantize(128, Image.Quantize.FASTOCTREE)
-        few.save(packed, lossless=True)
+        few.save(packed, lossless=True, method=6)
         image.unlink()
         names[image.name] = packed.name
     for page in site.glob("*.html"):

@@ -209,14 +209,14 @@ def _path(panel: Panel, curve: Curve) -> str:
     pairs = list(zip(curve.x.tolist(), curve.y.tolist(), strict=True))
     if "dots" in curve.kind:
         places = [panel.place(x, y) for x, y in pairs if y and panel.holds(x, y)]
-        return "".join(f"M{x:.2f} {y:.2f}h0" for x, y in places)
+        return "".join(f"M{x:.1f} {y:.1f}h0" for x, y in places)
     points = [panel.place(x, y) for x, y in pairs]
     if "bars" in curve.kind:
         (_, foot) = panel.place(0, max(0.0, panel.y[0]))
-        return "".join(f"M{x:.2f} {foot:.2f}V{y:.2f}" for x, y in points)
+        return "".join(f"M{x:.1f} {foot:.1f}V{y:.1f}" for x, y in points)
     drawn, pen = "", "M"
     for x, y in points:
-        drawn += "" if math.isnan(x) else f"{pen}{x:.2f} {y:.2f}"
+        drawn += "" if math.isnan(x) else f"{pen}{x:.1f} {y:.1f}"
         pen = "M" if math.isnan(x) else "L"
     return drawn
 
