@@ -9,8 +9,9 @@ dpmTouch("chains", (() => {
   const own = { drawn: [], means: [], weights: [] };
   const made = new Map();  // clouds of both ways back of a law, and its arrows at a step: computed once
   const once = (key, make) => { if (!made.has(key)) made.set(key, make()); return made.get(key); };
-  const lawOf = (data, n) => (n === OWN ? own : data.laws[n]);
   const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
+  const shares = (weights) => weights.map((w) => w / sum(weights));
+  const lawOf = (data, n) => (n === OWN ? own : once(`${n} law`, () => ({ ...data.laws[n], weights: shares(data.laws[n].weights) })));
 
   // Before a state of step t: chances and means of the bells, their variance; and the density there.
   function behind({ alpha_bar, beta }, { means, weights, variance }, t, [x, y]) {

@@ -74,8 +74,8 @@ def chains() -> Touch:
             "alpha_bar": kernel.alpha_bar, "beta": kernel.beta, "points": POINTS, "grid": GRID,
             "apart": APART, "seen": SEEN, "thin": THIN, "unit": UNIT,
             "laws": [
-                {"means": law.means, "weights": law.weights, "variance": law.variance[0].item(),
-                 "network": numbers(kept[name].model),
+                {"means": law.means, "weights": law.weights / law.weights.max(),
+                 "variance": law.variance[0].item(), "network": numbers(kept[name].model),
                  "bits": [kept[name].notes[key] for key in BITS]}
                 for name, law in laws.items()
             ],
