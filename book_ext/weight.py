@@ -80,8 +80,13 @@ def purged(css: str, words: set[str]) -> str:
     return "".join(kept)
 
 
+def bare(css: str) -> str:
+    """A style sheet without comments, and with one space for many."""
+    return re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)).strip()
+
+
 def shrink(app: Any, error: Exception | None) -> None:
-    """Purge the theme's style sheets and cut its font of icons down to those that pages show."""
+    """Purge the theme's style sheets, strip ours, and cut the font of icons down to those shown."""
     if error is not None or app.builder.format != "html":
         return
     site = Path(app.outdir)
@@ -96,6 +101,8 @@ def shrink(app: Any, error: Exception | None) -> None:
         css = re.sub(r"url\([^)]*\.woff2\) format\(\"woff2\"\),", "", css)
         sheet.write_text(css, encoding="utf8")
         icons += css
+    own = site / "_static" / "book.css"
+    own.write_text(bare(own.read_text(encoding="utf8")), encoding="utf8")
     for font in awesome.glob("webfonts/*"):
         if font.name != f"{ICON_FONT}.ttf":
             font.unlink()

@@ -3,7 +3,7 @@
 import pytest
 
 from book_ext.mathjax import room
-from book_ext.weight import KEYWORD, NUMBER, PLAIN_TOKEN, purged
+from book_ext.weight import KEYWORD, NUMBER, PLAIN_TOKEN, bare, purged
 
 WORDS = {"shown", "turn"}
 
@@ -26,6 +26,10 @@ WORDS = {"shown", "turn"}
 )
 def test_purged_keeps_what_pages_name(css, left):
     assert purged(css, WORDS) == left
+
+
+def test_our_own_styles_lose_comments_and_line_breaks():
+    assert bare('/* a\n b */\np,\nq {\n  a: "b: ";\n}\n') == 'p, q { a: "b: "; }'
 
 
 def test_tokens_without_colour_lose_their_span():
