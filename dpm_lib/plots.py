@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
+from torch.nn.functional import pad
 
 from dpm_lib.evidence.storage import replace_file
 
@@ -101,11 +102,14 @@ def chain(
 
 
 def image_grid(images: Tensor, columns: int) -> Figure:
-    """Grey images ``(n, height, width)`` in rows of ``columns``, on one scale of grey."""
+    """Grey images ``(n, height, width)`` in rows of ``columns``, on one scale of grey.
+
+    Each has a margin of one dark pixel.
+    """
     n, height, width = images.shape
     rows = -(-n // columns)
-    pixels = images.detach().cpu()
-    low, high = pixels.min().item(), pixels.max().item()
+    low, high = images.min().item(), images.max().item()
+    pixels = pad(images.detach().cpu(), (1, 1, 1, 1), value=low)
     size = (0.8 * columns, 0.8 * rows * height / width)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
     for axis in axes.flat:

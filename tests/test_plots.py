@@ -25,8 +25,14 @@ def test_chain(generator):
 
 
 def test_grid():
-    """Images fill rows of the given length."""
-    assert len(plots.image_grid(torch.rand(5, 8, 8), 3).axes) == 6
+    """Images fill rows of the given length; each has a dark margin, and nothing else is changed."""
+    images = torch.rand(5, 8, 8)
+    figure = plots.image_grid(images, 3)
+    assert len(figure.axes) == 6
+    shown = torch.from_numpy(figure.axes[4].images[0].get_array().data)
+    assert torch.equal(shown[1:-1, 1:-1], images[4])
+    assert (shown[[0, -1]] == images.min()).all()
+    assert (shown[:, [0, -1]] == images.min()).all()
 
 
 def test_table():
