@@ -97,8 +97,8 @@ EQUIVALENT = {
     "edge=True)]: 2 -> 3": "the rule is shown in longer chains",
     "symbolic/proofs/probability.py: spans = [q(x[T] | x[0 : T - 1]), p(x[0] | x[1:T])]: 0 -> 1":
         "the rule is shown on another true example",
-    "symbolic/proofs/probability.py: in_worlds(r.nested, Expect(q(x[0], x[1]), pair), Expect(p(x[0], "
-    "x[2]), log(q(x[0]) / q(x[2])))): 0 -> 1": "the rule is shown on another true example",
+    "symbolic/proofs/probability.py: in_worlds(r.nested, Expect(q(x[0], x[1]), pair), Expect("
+    "p(x[0], x[2]), log(q(x[0]) / q(x[2])))): 0 -> 1": "the rule is shown on another true example",
     "symbolic/proofs/probability.py: Int(q(x[0]) * log(p(x[1])) + p(x[0]), x[0]),: 1 -> 2":
         "the rule is shown on another true example",
     "perturbation.py: likely = (rate > 0.5).to(rate.dtype): rate > 0.5 -> rate >= 0.5":
@@ -106,6 +106,12 @@ EQUIVALENT = {
     "learning/windows.py: ROWS = 1024: 1024 -> 1025": "how much memory distances may take",
     "learning/batches.py: while found < n:: found < n -> found <= n":
         "a batch is loaded ahead, and its examples come next",
+    "conditioning/lookahead.py: x = law.like.new_ones(2, *law.event_shape): 2 -> 3":
+        "laws are compared at one state more",
+    "conditioning/sampling.py: origin, other = torch.zeros_like(like), torch.full_like(like, -1.7): "
+    "1.7 -> 2.7": "any state off the axes tells whether steps are linear",
+    "conditioning/sampling.py: if _size(log_w) < resample_below * n:: _size(log_w) < resample_below "
+    "* n -> _size(log_w) <= resample_below * n": "a size of just that much is as good as below",
     "conditioning/lookahead.py: x[0] = 0: 0 -> 1":
         "the states at which two laws are compared; those that differ do so at each",
 }  # fmt: skip
