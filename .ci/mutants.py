@@ -73,8 +73,6 @@ UNTRIED = {"explore/teach": "a training of minutes; what it made is tested"}
 EQUIVALENT = {
     "kernels/base.py: return self.prior((1, *event_shape), torch.float64).entropy()[0]: 1 -> 2":
         "the first of two equal entropies",
-    "kernels/base.py: def _apply(self, move: Callable[[Tensor], Tensor], recurse: bool = True) "
-    '-> "Kernel":: True -> False': "a kernel has no parts",
     "symbolic/rules/sums.py: if found is None or found[0] <= 0 or not all(positive(a) "
     "for a, _ in found[1]):: found[0] <= 0 -> found[0] < 0": "SymPy keeps no logarithm of 0",
     "symbolic/printing.py: if margin > 20 or margin + widest > _PAGE:: "
@@ -108,10 +106,11 @@ EQUIVALENT = {
         "a batch is loaded ahead, and its examples come next",
     "conditioning/lookahead.py: x = law.like.new_ones(2, *law.event_shape): 2 -> 3":
         "laws are compared at one state more",
-    "conditioning/sampling.py: origin, other = torch.zeros_like(like), torch.full_like(like, -1.7): "
-    "1.7 -> 2.7": "any state off the axes tells whether steps are linear",
-    "conditioning/sampling.py: if _size(log_w) < resample_below * n:: _size(log_w) < resample_below "
-    "* n -> _size(log_w) <= resample_below * n": "a size of just that much is as good as below",
+    "conditioning/sampling.py: origin, other = torch.zeros_like(like), torch.full_like(like, -1.7)"
+    ": 1.7 -> 2.7": "any state off the axes tells whether steps are linear",
+    "conditioning/sampling.py: if _size(log_w) < resample_below * n:: _size(log_w) < "
+    "resample_below * n -> _size(log_w) <= resample_below * n":
+        "samples of just that size may be drawn anew or kept",
     "conditioning/lookahead.py: x[0] = 0: 0 -> 1":
         "the states at which two laws are compared; those that differ do so at each",
 }  # fmt: skip
@@ -248,12 +247,17 @@ def copies(count, folder):
 
 
 def check_tables(rooms):
-    """Refuse a room or a file of tests that is none: its mutants would count as noticed."""
+    """Refuse a room, a file of tests or a line of the library that is none."""
     if unknown := set(rooms) - TESTS.keys():
         raise SystemExit(f"rooms must be among {', '.join(TESTS)}, got {', '.join(unknown)}")
     named = {name for names in TESTS.values() for name in names.split()}
     if missing := [name for name in named if not (ROOT / f"tests/test_{name}.py").exists()]:
         raise SystemExit(f"TESTS must name files of tests, got {', '.join(missing)}")
+    for what in EQUIVALENT:
+        file, _ = what.split(": ", 1)
+        lines = (ROOT / "dpm_lib" / file).read_text(encoding="utf8").splitlines()
+        if not any(what.startswith(f"{file}: {line.strip()}: ") for line in lines):
+            raise SystemExit(f"EQUIVALENT must name lines that stand, got {what}")
 
 
 def main():
