@@ -111,6 +111,11 @@ EQUIVALENT = {
     "conditioning/sampling.py: if _size(log_w) < resample_below * n:: _size(log_w) < "
     "resample_below * n -> _size(log_w) <= resample_below * n":
         "samples of just that size may be drawn anew or kept",
+    "explore/two_bells.py: (-0.3, -2, 25),: 25 -> 26": "another step at which a page is checked",
+    "explore/clouds.py: POINTS, FIRST = 300, 16: 16 -> 17": "the first picture is a choice",
+    "explore/studio.py: return torch.cat([loss[None], slope[chosen], parameters[chosen]]).detach()"
+    ": torch.cat([loss[None], slope[chosen], parameters[chosen]]).detach() -> "
+    "torch.cat([loss[None], slope[chosen], parameters[chosen]])": "a page holds the numbers alone",
     "conditioning/lookahead.py: x[0] = 0: 0 -> 1":
         "the states at which two laws are compared; those that differ do so at each",
 }  # fmt: skip

@@ -145,6 +145,21 @@ def test_covariance_of_a_mixture_and_the_ellipse_around_it():
     )
 
 
+def test_arrows_have_their_heads_at_the_tip():
+    """Two strokes of one length end there, from beside the shaft, not more than half way back."""
+    tails = torch.tensor([[0.0, 0.0], [1.0, -1.0]]).double()
+    tips = torch.tensor([[2.0, 0.0], [1.5, 0.2]]).double()
+    for part, tail, tip in zip(clouds.arrows(tails, tips).split(7), tails, tips, strict=True):
+        assert part.isnan().all(1).nonzero()[:, 0].tolist() == [2, 6]
+        assert torch.equal(part[[0, 1, 4]], torch.stack([tail, tip, tip]))
+        one, other = part[3] - tip, part[5] - tip
+        torch.testing.assert_close(one.norm(), other.norm())
+        back = (one + other) / 2 / (tail - tip)
+        assert ((back > 0.1) & (back < 0.5) | back.isnan()).all()
+        assert abs((one - other) @ (tail - tip)) < 1e-12
+        assert (one - other).norm() > 0.1 * (tail - tip).norm()
+
+
 def test_a_gap_lifts_the_pen():
     """NaN ends a line; dots outside of the plane are not shown."""
     nan = math.nan
@@ -217,6 +232,45 @@ def test_figures_begin_and_are_checked_within_their_controls(name):
     for panel in figure.panels:
         for values, (low, high) in ((panel.ticks[0], panel.x), (panel.ticks[1], panel.y)):
             assert all(low <= value <= high for value in values)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_first_pictures_are_in_their_panels(name):
+    """All of each line and bar, and all but 1 % of dots; of the panels the first is in words."""
+    figure = getattr(explore, name)()
+    for panel in figure.panels:
+        for curve in panel.curves:
+            places = [pair for pair in zip(curve.x.tolist(), curve.y.tolist(), strict=True)
+                      if not math.isnan(pair[0])]  # fmt: skip
+            inside = [panel.holds(x, y) for x, y in places]
+            assert len(inside) - sum(inside) <= ("dots" in curve.kind) * 0.01 * len(inside)
+    drawn = re.findall(r"<svg .*?>", figure._repr_html_())
+    assert len(drawn) == len(figure.panels)
+    assert ['role="img"' in each for each in drawn] == [True] + [False] * (len(drawn) - 1)
+
+
+def test_a_circle_in_the_plane_is_drawn_as_one():
+    """To 2 %: points of both coordinates have one scale."""
+    for panel in (*explore.chains().panels, *explore.draw_and_train().panels[:2]):
+        (left, low), (right, high) = panel.place(0, 0), panel.place(1, 1)
+        assert (low - high) / (right - left) == pytest.approx(1, abs=0.02)
+
+
+def test_rows_of_points_are_those_of_their_rule():
+    """Each rule has a row of height 1: its points, a bar at their mean; the aim is through all."""
+    *rows, goal = explore.evidence_twice().panels[2].curves
+    now = twice.moments(GaussianKernel(schedules.inverse(twice.T)), {"y": 2, "s": 1, "v0": 1})
+    for n, row in ((0, 2), (1, 1), (2, 0)):
+        points, mean = rows[2 * n : 2 * n + 2]
+        assert ((points.y > row) & (points.y < row + 1)).all()
+        assert ((mean.y > row) & (mean.y < row + 1)).all()
+        assert mean.y[1] - mean.y[0] > 0.8
+        torch.testing.assert_close(mean.x, now[2 * n].expand(2))
+        error = (now[2 * n + 1] / len(points.x)).sqrt()
+        assert abs(points.x.mean() - now[2 * n]) < 4 * error
+    torch.testing.assert_close(goal.x, now[6].expand(2))
+    assert goal.y.tolist()[0] == 0
+    assert goal.y[1] > 3
 
 
 def test_a_panel_puts_points_and_ticks_where_they_belong():
