@@ -116,6 +116,8 @@ EQUIVALENT = {
     "explore/studio.py: return torch.cat([loss[None], slope[chosen], parameters[chosen]]).detach()"
     ": torch.cat([loss[None], slope[chosen], parameters[chosen]]).detach() -> "
     "torch.cat([loss[None], slope[chosen], parameters[chosen]])": "a page holds the numbers alone",
+    "learning/learned_rates.py: count, total = (D.new_zeros(kernel.T + 1).index_add(0, t, w) for w "
+    "in (torch.ones_like(D), D)): 1 -> 2": "a table with a place to spare",
     "conditioning/lookahead.py: x[0] = 0: 0 -> 1":
         "the states at which two laws are compared; those that differ do so at each",
 }  # fmt: skip

@@ -139,7 +139,11 @@ def displacements(model, **options):
         before = now
 
 
-def test_learning_rate_falls_like_a_cosine(generator):
+@pytest.mark.parametrize(
+    ("decay", "part"),
+    [("cosine", lambda n: (1 + math.cos(math.pi * n / 20)) / 2), ("constant", lambda n: 1)],
+)
+def test_learning_rate_falls_like_a_cosine_or_stays(decay, part, generator):
     """With one gradient throughout, each update is as long as the learning rate says."""
     kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(2))
 
@@ -156,15 +160,14 @@ def test_learning_rate_falls_like_a_cosine(generator):
             broad = torch.exp(10 + self.number)  # so broad that log scale alone counts
             return independent(Normal, 1, loc=0 * xt, scale=broad)
 
-    options = {"x0": torch.ones(4, 3).double(), "learning_rate": 0.01, "batch": 4}
+    options = {"x0": torch.ones(4, 3).double(), "learning_rate": 0.01, "batch": 4, "decay": decay}
     moves, slopes = zip(
         *displacements(
             dpm.ReverseProcess(kernel, Slope()), steps=20, generator=generator, **options
         ),
         strict=True,
     )
-    expected = [0.005 * (1 + math.cos(math.pi * n / 20)) for n in range(20)]
-    assert moves == pytest.approx(expected, rel=1e-4)
+    assert moves == pytest.approx([0.01 * part(n) for n in range(20)], rel=1e-4)
     assert slopes == pytest.approx([1.0] * 20, rel=1e-4)  # of K per dimension
 
 
