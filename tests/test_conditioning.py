@@ -1,6 +1,8 @@
 """Conditioning: rules against posteriors that are known, weights against enumeration."""
 
 import math
+from contextlib import nullcontext
+from dataclasses import fields
 from itertools import product
 
 import pytest
@@ -146,6 +148,66 @@ def test_a_function_is_a_likelihood(rule):
     assert torch.allclose(by_slope.covariance, closed.covariance, atol=0.04)
 
 
+@pytest.mark.parametrize(
+    ("model", "likelihood"),
+    [(MODEL, SEEN), (MIXED, SEEN), (MIXED, dpm.Noisy(ONE, 0.4)), (BITS, SEEN_BITS),
+     (dpm.ReverseProcess(FLIPS, dpm.identity_network(FLIPS, (3,))), SEEN_BITS)],
+)  # fmt: skip
+@pytest.mark.parametrize("rule", [dpm.paper_rule, dpm.tempered_rule])
+def test_steps_are_the_models_times_a_power_of_r(model, likelihood, rule, generator):
+    """Up to one factor for each state, whatever the state before; so is the start."""
+    T, shape = model.kernel.T, (6, *model.event_shape)
+    x, before = (dpm.draw(model.kernel.prior(shape), generator) for _ in "ab")
+    guide = rule(model, likelihood, 1)
+    log_r = likelihood.log_prob(before)
+    for t in (1, 2, T):
+        now, then = (1.0, 1.0) if rule is dpm.paper_rule else ((T - t) / T, (T - t + 1) / T)
+        found = guide.look(x[:1], t)
+        more = found.proposal.log_prob(before) - found.law.log_prob(before) - then * log_r
+        assert torch.allclose(more, more[:1].expand(6), rtol=0, atol=1e-10)
+        torch.testing.assert_close(found.log_factor, now * likelihood.log_prob(x[:1]))
+    more = guide.start.log_prob(before) - model.kernel.prior(shape).log_prob(before) - now * log_r
+    assert torch.allclose(more, more[:1].expand(6), rtol=0, atol=1e-10)
+
+
+def test_exact_rule_is_for_the_law_that_is_reversed():
+    """Also in a chain with one learned step only."""
+    two = dpm.GaussianKernel(torch.tensor([0.4, 0.7], **LIKE))
+    model = dpm.ReverseProcess(two, LAW.reversal(two))
+    assert dpm.exact_rule(LAW)(model, SEEN, 3).start.batch_shape == (3,)
+    for other in (dpm.GaussianLaw(ZERO, VARIANCE), dpm.GaussianLaw(ZERO + 0.3, 2 * VARIANCE)):
+        with pytest.raises(ValueError, match="law must be the one that the model reverses"):
+            dpm.exact_rule(other)(model, SEEN, 3)
+
+
+def test_what_is_known_moves_what_depends_on_it(generator):
+    """The other coordinate of a mixture follows the known one, nearly as under the exact rule."""
+    found, exact = (
+        dpm.sample_given(MIXED, HALF, 2000, generator=generator, rule=rule)[:, 1]
+        for rule in (dpm.predicted_rule, dpm.exact_rule(MIXTURE))
+    )
+    assert exact.mean() < -0.4
+    assert abs(found.mean() - exact.mean()) < 0.1
+    assert abs(found.std() - exact.std()) < 0.1
+
+
+def test_a_bit_of_which_the_model_is_certain_may_be_known_otherwise():
+    """Its factor is the least there is, not 0, and the step is the one towards what is known."""
+    sure = dpm.PatternLaw(torch.ones(1, 3, **LIKE), torch.ones(1))
+    model = dpm.ReverseProcess(FLIPS, sure.reversal(FLIPS))
+    for value in (0.0, 1.0):
+        known = dpm.Known(torch.full((3,), value, **LIKE), torch.tensor([True, False, False]))
+        guide = dpm.predicted_rule(model, known, 8)
+        for t in (2, 3, 4):
+            found, least = guide.look(STATES, t), torch.finfo(torch.float64).eps
+            wanted = STATES.new_full((8,), math.log(least if value == 0 else 1 - least))
+            torch.testing.assert_close(found.log_factor, wanted, rtol=0, atol=1e-15)
+            towards = torch.tensor([value, 1.0, 1.0], **LIKE).expand(8, 3)
+            torch.testing.assert_close(
+                found.proposal.mean, FLIPS.posterior(towards, STATES, t).mean
+            )
+
+
 def test_rules_agree_where_there_is_one_step():
     """Then each of them multiplies the edge step by r; so does the exact rule."""
     one = dpm.GaussianKernel(torch.tensor([0.4], **LIKE))
@@ -202,14 +264,54 @@ def test_each_sample_may_have_its_own(generator):
     assert (x - values).abs().max() < 0.01
 
 
-def test_draws_of_a_rule_have_its_law(generator):
+def own(likelihood, n):
+    """The likelihood of one sample among many."""
+    take = lambda u: u[n] if isinstance(u, torch.Tensor) and u.ndim == 2 else u  # noqa: E731
+    return type(likelihood)(*(take(getattr(likelihood, f.name)) for f in fields(likelihood)))
+
+
+NUMBERS = torch.tensor([[0.3, -1.0], [2.0, 0.1], [-0.6, 0.8]], **LIKE)
+WIDTHS = torch.tensor([[0.3, 1.0], [0.2, 0.7], [2.0, 0.5]], **LIKE)
+ONES = STATES[[1, 4, 6]]
+
+
+@pytest.mark.parametrize(
+    ("model", "law", "likelihood"),
+    [*((model, law, likelihood) for model, law in ((MODEL, LAW), (MIXED, MIXTURE))
+       for likelihood in (dpm.Noisy(NUMBERS, 0.7), dpm.Noisy(NUMBERS, WIDTHS),
+                          dpm.Known(NUMBERS, FIRST))),
+     (BITS, PATTERNS, dpm.Flipped(ONES, 0.2)), (BITS, PATTERNS, dpm.Known(ONES, ONES > 0)),
+     (BITS, PATTERNS, dpm.Known(ONES, torch.tensor([True, True, False])))],
+)  # fmt: skip
+def test_rows_heed_their_own_look_alone(model, law, likelihood, generator):
+    """A batch of looks gives each state the step and the factor that its look alone would give."""
+    x = dpm.draw(model.kernel.prior((3, *model.event_shape)), generator)
+    rules = [dpm.predicted_rule, dpm.exact_rule(law)]
+    if law is not MIXTURE or isinstance(likelihood, dpm.Noisy):
+        rules.append(dpm.paper_rule)
+    for rule in rules:
+        together = rule(model, likelihood, 3)
+        alone = [rule(model, own(likelihood, n), 1) for n in range(3)]
+        for t in (1, 2, model.kernel.T):
+            found = together.look(x, t)
+            each = [guide.look(x[n : n + 1], t) for n, guide in enumerate(alone)]
+            torch.testing.assert_close(found.log_factor, torch.cat([e.log_factor for e in each]))
+            for part in ("mean", "variance"):
+                single = [getattr(e.proposal, part) for e in each]
+                torch.testing.assert_close(getattr(found.proposal, part), torch.cat(single))
+        starts = torch.cat([guide.start.mean for guide in alone])
+        torch.testing.assert_close(together.start.mean, starts)
+
+
+@pytest.mark.parametrize("likelihood", [SEEN, HALF])
+@pytest.mark.parametrize("rule", [dpm.paper_rule, dpm.predicted_rule])
+def test_draws_of_a_rule_have_its_law(likelihood, rule, generator):
     """Means and variances of draws are those that are carried along the chain."""
-    for rule in (dpm.paper_rule, dpm.predicted_rule):
-        x = dpm.sample_given(MODEL, SEEN, 4000, generator=generator, rule=rule)
-        mean, covariance = dpm.moments_given(MODEL, SEEN, rule)
-        variance = covariance.diagonal()
-        assert ((x.mean(0) - mean).abs() < 4 * (variance / 4000).sqrt()).all()
-        assert ((x.var(0) / variance - 1).abs() < 4 * (2 / 4000) ** 0.5).all()
+    x = dpm.sample_given(MODEL, likelihood, 4000, generator=generator, rule=rule)
+    mean, covariance = dpm.moments_given(MODEL, likelihood, rule)
+    variance = covariance.diagonal()
+    assert ((x.mean(0) - mean).abs() <= 4 * (variance / 4000).sqrt()).all()
+    assert ((x.var(0) - variance).abs() <= 4 * (2 / 4000) ** 0.5 * variance).all()
 
 
 def test_too_few_samples_are_warned_of(generator):
@@ -217,6 +319,72 @@ def test_too_few_samples_are_warned_of(generator):
     far = dpm.Noisy(8 * ONE, 0.1)
     with pytest.warns(UserWarning, match="rest on too few"):
         dpm.particles(MODEL, far, 200, generator=generator, rule=dpm.paper_rule)
+
+
+@pytest.mark.parametrize(
+    ("n", "weights", "few"),
+    [(60, [1.0] * 10 + [0.5], False), (60, [1.0] * 9, True), (20, [1.0] * 6, False),
+     (20, [1.0] * 4 + [0.5], True)],
+)  # fmt: skip
+def test_few_are_less_than_10_or_a_quarter(n, weights, few):
+    """Samples' worth of weights that are given; the evidence is their mean."""
+    given = torch.tensor(weights + [1e-200] * (n - len(weights)), **LIKE)
+    one = dpm.GaussianKernel(torch.tensor([0.4], **LIKE))
+    model = dpm.ReverseProcess(one, LAW.reversal(one))
+    expected = pytest.warns(UserWarning, match="rest on too few") if few else nullcontext()
+    with expected:
+        found = dpm.particles(
+            model, lambda u: given.log() + 0 * u.sum(1), n, rule=dpm.tempered_rule,
+            generator=torch.Generator().manual_seed(0),
+        )  # fmt: skip
+    torch.testing.assert_close(found.weights, given / given.sum())
+    size = given.sum() ** 2 / given.square().sum()
+    torch.testing.assert_close(found.effective_sample_size, size)
+    torch.testing.assert_close(found.log_evidence, given.mean().log())
+    torch.testing.assert_close(found.mean(torch.sign), found.weights @ found.samples.sign())
+
+
+@pytest.mark.filterwarnings("ignore:weighted means")
+def test_samples_drawn_anew_are_as_many_as_their_weights_say():
+    """In a chain that hardly moves one sees who comes from whom; a family counts as one sample."""
+    n, still = 60, dpm.GaussianKernel(torch.full((3,), 1e-8, **LIKE))
+    prior = dpm.GaussianLaw(ZERO, ONE)
+    model = dpm.ReverseProcess(still, prior.reversal(still))
+    first = dpm.draw(still.prior((n, 2)), torch.Generator().manual_seed(0))
+    seen = dpm.Noisy(ONE, 0.7)
+    found = dpm.particles(
+        model, seen, n, generator=torch.Generator().manual_seed(0), resample_below=1.0
+    )
+    apart = torch.cdist(found.samples, first)
+    assert apart.amin(1).max() < 0.01
+    family = apart.argmin(1)
+    share = seen.log_prob(first).softmax(0)
+    assert n * share[-1] > 2
+    assert (torch.bincount(family, minlength=n) - n * share).abs().max() < 1.01
+    weights = torch.zeros(n, **LIKE).index_add(0, family, found.weights)
+    torch.testing.assert_close(found.effective_sample_size, 1 / weights.square().sum())
+    log_evidence = seen.log_prob(first).logsumexp(0) - math.log(n)
+    assert abs(found.log_evidence - log_evidence) < 0.01
+
+
+def test_a_slope_moves_what_a_network_expects_by_3_standard_deviations_at_most(generator):
+    """They are those of the expected example, of a tenth of the noise's variance at least."""
+    wide = torch.tensor([-5.0, 1.0], **LIKE)  # the second alone
+    model = dpm.ReverseProcess(EVEN, lambda xt, t: torch.stack([0.3 * xt, wide + 0 * xt], 1), (2,))
+    guide = dpm.predicted_rule(model, lambda u: 1e6 * u.sum(1), 5)
+    x = torch.randn(5, 2, generator=generator, **LIKE)
+    for t in (2, 7, 20):
+        found = guide.look(x, t)
+        kept, lost = EVEN.alpha_bar[t - 1], EVEN.beta_bar[t]
+        gain = kept.sqrt() * EVEN.beta[t - 1] / lost
+        rest = EVEN.beta[t - 1] * EVEN.beta_bar[t - 1] / lost
+        variance = (model.step(x, t).variance - rest) / gain**2
+        least = max(EVEN.beta[0].item(), 0.1 * lost.item())
+        assert t == 20 or [each.all() for each in (variance < least).T] == [True, False]
+        std = variance.clamp(min=least).sqrt()
+        moved = (found.proposal.mean - found.law.mean).abs()
+        torch.testing.assert_close(moved, 3 * gain * std)
+        torch.testing.assert_close(found.proposal.variance, found.law.variance)
 
 
 def test_same_seed_same_samples():

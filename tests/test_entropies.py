@@ -61,6 +61,23 @@ def test_corrected_bounds_hold_for_any_bits(rho, seed):
             torch.testing.assert_close(bounds.upper, bounds.upper_corrected)
 
 
+@pytest.mark.parametrize("kernel", [dpm.BinomialKernel(BETA, 0.3), dpm.BinomialKernel(BETA)])
+def test_corrected_bound_exceeds_by_the_divergence_from_the_kernel_run_backwards(kernel, generator):
+    """By nothing else: summed over all pairs of states."""
+    every = words(generator, 3, 8)
+    patterns = every[:3]
+    law = dpm.PatternLaw(patterns, torch.tensor([1.0, 2.0, 5.0]).double())
+    before, after = every.repeat_interleave(8, 0), every.repeat(8, 1)
+    for t in LATER:
+        start = law.marginal(kernel, t - 1).log_prob(every).repeat_interleave(8)
+        joint = (start + kernel.step(before, t).log_prob(after)).exp()
+        reversal = joint / joint.view(8, 8).sum(0).repeat(8)
+        backwards = kernel.step(after, t).log_prob(before)
+        divergence = (joint * (reversal.log() - backwards)).sum()
+        bound = law.weights @ dpm.reverse_entropy_bounds(kernel, patterns, t).upper_corrected
+        torch.testing.assert_close(bound - law.reverse_entropy(kernel, t), divergence)
+
+
 def test_a_bit_that_must_come_down_breaks_the_upper_bound():
     """From rate 1/2 to the base rate 0.2 entropy falls, from 1 to 0.722 bits."""
     law = dpm.PatternLaw(torch.tensor([[0.0], [1.0]]).double(), torch.ones(2).double())

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import dpm_lib as dpm
-from dpm_lib.learning import recipes, runs
+from dpm_lib.learning import diffusions, recipes, runs
 from dpm_lib.learning.learned_rates import LearnedRates
 
 T = 6
@@ -194,6 +194,16 @@ def test_a_schedule_begins_with_the_rate_that_is_asked_for():
     beta = dpm.schedules.begun(0.01, dpm.schedules.erase_evenly(4))
     kept = dpm.schedules.signal(beta)[1:]
     torch.testing.assert_close(kept, 0.99 * (1 - torch.arange(5).double() / 4))
+
+
+@pytest.mark.parametrize("name", diffusions.FIXED)
+def test_rivals_have_as_many_rates_and_begin_with_the_same(name):
+    """All of them keep the first rate, which decides what thin data are worth."""
+    beta = diffusions.FIXED[name](7, 0.013)
+    assert beta.shape == (7,)
+    assert beta[0].item() == pytest.approx(0.013)
+    assert (beta[1:] > beta[0]).all()
+    assert (beta <= 1).all()
 
 
 @pytest.mark.parametrize("stem", recipes.LEARNED)

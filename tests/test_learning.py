@@ -139,7 +139,11 @@ def displacements(model, **options):
         before = now
 
 
-def test_learning_rate_falls_like_a_cosine(generator):
+@pytest.mark.parametrize(
+    ("decay", "part"),
+    [("cosine", lambda n: (1 + math.cos(math.pi * n / 20)) / 2), ("constant", lambda n: 1)],
+)
+def test_learning_rate_falls_like_a_cosine_or_stays(decay, part, generator):
     """With one gradient throughout, each update is as long as the learning rate says."""
     kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(2))
 
@@ -156,15 +160,14 @@ def test_learning_rate_falls_like_a_cosine(generator):
             broad = torch.exp(10 + self.number)  # so broad that log scale alone counts
             return independent(Normal, 1, loc=0 * xt, scale=broad)
 
-    options = {"x0": torch.ones(4, 3).double(), "learning_rate": 0.01, "batch": 4}
+    options = {"x0": torch.ones(4, 3).double(), "learning_rate": 0.01, "batch": 4, "decay": decay}
     moves, slopes = zip(
         *displacements(
             dpm.ReverseProcess(kernel, Slope()), steps=20, generator=generator, **options
         ),
         strict=True,
     )
-    expected = [0.005 * (1 + math.cos(math.pi * n / 20)) for n in range(20)]
-    assert moves == pytest.approx(expected, rel=1e-4)
+    assert moves == pytest.approx([0.01 * part(n) for n in range(20)], rel=1e-4)
     assert slopes == pytest.approx([1.0] * 20, rel=1e-4)  # of K per dimension
 
 
@@ -370,10 +373,58 @@ def test_a_recipe_is_not_measured_with_the_noise_of_its_data(monkeypatch):
         )
 
 
-@pytest.mark.parametrize("name", ["swiss_roll", "swiss_roll_units", "digits"])
+def test_data_in_words_and_numbers():
+    """What is drawn for ever, and what is one set of rows, as many as there are."""
+    assert splits.described("heartbeat", 3) == {
+        "data": "Sequences of 20 bits with a 1 in every fifth place; 1000 more held out.",
+        "one example": (20,), "to train on": "drawn for ever", "held out": 1000,
+        "second moment, held out": 0.2,
+    }  # fmt: skip
+    pytest.importorskip("sklearn")
+    digits = splits.described("digits", 0)
+    assert (digits["to train on"], digits["held out"]) == (1500, 297)
+    parts = recipes.make("digits", seed=0).data
+    second_moment = dpm.second_moment(parts.held_out).item()
+    assert digits["second moment, held out"] == pytest.approx(second_moment, abs=5.1e-5)
+    assert parts.picture == (8, 8)
+
+
+@pytest.mark.parametrize("name", experiments.EXPERIMENTS)
 def test_records_on_file(name):
-    """Records in results/experiments come from recipes that exist, and say what they measured."""
-    for run in recorded(name):
-        assert run["recipe"] in recipes.RECIPES
-        assert name.startswith(run["settings"]["data"])
+    """They are all runs of an experiment, of recipes as they stand."""
+    found, plan = recorded(name), experiments.EXPERIMENTS[name]
+    runs_of_it = [(run["recipe"], run["settings"]["steps"], run["seed"]) for run in found]
+    seeds = range(len(found) // len(plan))
+    assert sorted(runs_of_it) == sorted((*each, seed) for each in plan for seed in seeds)
+    for run in found:
+        recipe = recipes.RECIPES[run["recipe"]].as_dict() | {"steps": run["settings"]["steps"]}
+        assert {"learn_rates": False} | run["settings"] == json.loads(json.dumps(recipe))
         assert run["standard_error"] > 0
+
+
+def test_recipes_are_of_the_length_that_is_on_record():
+    """But for two that are shorter there: more radial units, beside the 16 of as many updates."""
+    recorded_steps = [each for plan in experiments.EXPERIMENTS.values() for each in plan]
+    others = {
+        name for name, recipe in recipes.RECIPES.items()
+        if (name, recipe.settings.steps) not in recorded_steps
+    }  # fmt: skip
+    assert {name for name in others if not name.startswith("swiss-roll-40-")} == {
+        "swiss-roll-rbf-32", "swiss-roll-rbf-64",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("recipe", [name for name in recipes.RECIPES if "mnist" not in name])
+def test_what_was_held_out_can_be_made_again(recipe):
+    """From the seed on record: as many examples, of the same second moment."""
+    if "digits" in recipe:
+        pytest.importorskip("sklearn")
+    every = [run for name in experiments.EXPERIMENTS for run in recorded(name)]
+    found = [run for run in every if run["recipe"] == recipe]
+    assert found or recipe.startswith("swiss-roll-40-")
+    for seed in {run["seed"] for run in found}:
+        made = recipes.make(recipe, seed=seed)
+        x0 = made.data.held_out
+        for run in (run for run in found if run["seed"] == seed):
+            assert (run["n"], run["T"]) == (len(x0), made.model.kernel.T)
+            assert run["second_moment"] == pytest.approx(dpm.second_moment(x0).item(), rel=1e-6)

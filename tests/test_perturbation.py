@@ -55,6 +55,19 @@ def test_bits_that_r_keeps_apart_are_exact(rates, pull):
     torch.testing.assert_close(found, chances @ patterns)
 
 
+def test_each_bit_sees_the_others_at_their_likelier_value():
+    """Where r ties bits together: of its values the two are compared that differ in one bit."""
+    rates = torch.tensor([[0.9, 0.2, 0.6], [0.3, 0.8, 0.1]]).double()
+    states = [(1, 0, 1), (0, 1, 0)]
+    table = torch.randn(2, 2, 2, generator=torch.Generator().manual_seed(0)).double()
+    found = dpm.perturbed(Independent(Bernoulli(rates), 1), lambda y: table[y.long().unbind(1)])
+    for row, likely in enumerate(states):
+        for i in range(3):
+            zero, one = ((*likely[:i], bit, *likely[i + 1 :]) for bit in (0, 1))
+            logit = rates[row, i].logit() + table[one] - table[zero]
+            torch.testing.assert_close(found.base_dist.logits[row, i], logit)
+
+
 @pytest.mark.parametrize("events", [0, 1, 2])
 def test_bits_of_any_event(events):
     """A bit alone, a vector of bits, a picture of bits."""

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import dpm_lib as dpm
-from dpm_lib.learning import splits
+from dpm_lib.learning import recipes, splits
 from dpm_lib.learning.data import fetched
 from dpm_lib.learning.networks.readout import of_data
 
@@ -271,3 +271,14 @@ def test_bits_of_mnist_follow_the_grey_levels(mnist_folder, generator):
     assert set(x.unique().tolist()) == {0.0, 1.0}
     torch.testing.assert_close(x.mean(0), train.float().mean(0) / 255, atol=0.03, rtol=0)
     assert x.mean().item() == pytest.approx(train.float().mean().item() / 255, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["mnist", "mnist-noise", "mnist-bits"])
+def test_mnist_is_measured_as_on_record(name, mnist_folder, generator):
+    """At as many steps of each example, and on pictures of that shape."""
+    parts = recipes.RECIPES[name].data(torch.device("cpu"), torch.float32, generator)
+    found = [*dpm.recorded("mnist"), *dpm.recorded("mnist_bits")]
+    assert {run["steps"] for run in found if run["recipe"] == name} == {parts.steps}
+    assert parts.picture[-2:] == (28, 28)
+    assert parts.held_out.shape[0] == 20
+    assert parts.source(3, generator).shape == (3, *parts.held_out.shape[1:])

@@ -6,6 +6,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 import dpm_lib as dpm
+from dpm_lib.learning.batches import LOOKED_AT, batches_of
 from dpm_lib.learning.objectives import OBJECTIVES
 
 T = 7
@@ -155,6 +156,34 @@ def test_data_may_be_an_array_or_a_loader(generator):
     assert trace.isfinite().all()
     assert seen[:80] == 2 * list(range(40))
     assert np.bincount(seen).min() >= 100
+
+
+def test_a_loader_gives_each_example_in_turn(generator):
+    """None is lost where batches of a training end within one of the loader; labels are left."""
+    kernel = dpm.GaussianKernel(BETA)
+    model = dpm.ReverseProcess(kernel, dpm.identity_network(kernel, (1,)))
+    x0 = torch.arange(40.0)[:, None]
+    for rows in (x0, TensorDataset(x0, torch.arange(40))):
+        source, first = batches_of(model, DataLoader(rows, batch_size=16), generator)
+        drawn = torch.cat([first, *(source(n, generator) for n in (30, 7, 1, 100))])
+        assert drawn.dtype == torch.float64
+        assert torch.equal(drawn[:, 0], torch.arange(LOOKED_AT + 138).double() % 40)
+
+
+def test_examples_to_look_at_leave_the_noise_of_the_training(generator):
+    """A function is asked beside it, with its seed; of a tensor each row is drawn as often."""
+    kernel, before = dpm.GaussianKernel(BETA), generator.get_state()
+    model = dpm.ReverseProcess(kernel, dpm.identity_network(kernel, (2,)))
+    draw = lambda n, g: torch.randn(n, 2, generator=g).double()  # noqa: E731
+    _, first = batches_of(model, draw, generator)
+    again = torch.Generator().manual_seed(generator.initial_seed())
+    assert torch.equal(first, draw(LOOKED_AT, again))
+    assert torch.equal(generator.get_state(), before)
+    source, first = batches_of(model, torch.arange(10).double().view(5, 2), generator)
+    assert len(first) == 5
+    counts = source(5000, generator)[:, 0].long().bincount(minlength=9)
+    assert counts[1::2].sum() == 0
+    assert ((counts[::2] - 1000).abs() < 4 * 800**0.5).all()
 
 
 def test_fit_reports_and_updates_can_be_left(generator, capsys):
