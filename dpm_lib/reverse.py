@@ -99,7 +99,9 @@ class ReverseProcess(nn.Module):
             raise TypeError(f"scaler must be a torch.nn.Module, got {doors.name_of(scaler)}")
         self.scaler = scaler
         self.check_network()
-        self.rows = self._try()
+        numbers, self.gives_laws = self._try()
+        self.most = int(max(1, HELD / numbers))
+        self.rows = int(min(self.most, max(32, CACHED / numbers)))
 
     def check_network(self) -> None:
         """Refuse a network that was made for another kernel or event.
@@ -118,20 +120,19 @@ class ReverseProcess(nn.Module):
             raise ValueError(f"network must be made for {self.kernel}, it was made for {made_for}")
 
     @torch.no_grad()
-    def _try(self) -> int:
-        """Ask the network once; how many rows it may be given at once, by what its operators give.
+    def _try(self) -> tuple[float, bool]:
+        """Ask the network once: how many numbers its operators give for a row; does it give laws?
 
         Raises:
             TypeError, ValueError: what it returns is not what a network must return.
         """
         x = self.kernel.beta.new_zeros(2, *self.event_shape, dtype=self.dtype)
-        count = _Count(2 * self.kernel.outputs * self.event_shape.numel())
+        count, answer = _Count(2 * self.kernel.outputs * self.event_shape.numel()), None
         if self.kernel.T > 1:
             t = torch.full((2,), self.kernel.T, device=x.device)
             with measuring(self), _eager(), count:
-                self.ask(x, t)
-        each = count.numbers / 2
-        return int(max(1, min(max(32, CACHED / each), HELD / each)))
+                answer = self.ask(x, t)
+        return count.numbers / 2, isinstance(answer, Distribution)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -283,10 +284,18 @@ class ReverseProcess(nn.Module):
         steps = torch.arange(self.kernel.T + 1, device=x.device)[:, None].expand(-1, n).unbind()
         noises = self.kernel.noises(x, generator)
         for t in range(self.kernel.T, 1, -1):
-            answer = self.ask(x, steps[t])
+            answer = self._answers(x, steps[t])
             if isinstance(answer, Distribution):
                 x = draw(answer, generator)
             else:
                 x = self.kernel.back(x, t, answer, next(noises))
             yield x
         yield draw(self.kernel.step(x, 1), generator)
+
+    def _answers(self, xt: Tensor, t: Tensor) -> Distribution | tuple[Tensor, ...]:
+        """What :meth:`ask` gives; outputs of no more rows at once than memory should hold."""
+        if self.gives_laws or len(xt) <= self.most:
+            return self.ask(xt, t)
+        parts = zip(xt.split(self.most), t.split(self.most), strict=True)
+        outputs = zip(*(self.ask(*part) for part in parts), strict=True)  # type: ignore[misc]
+        return tuple(map(torch.cat, outputs))

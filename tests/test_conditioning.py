@@ -315,10 +315,11 @@ def test_draws_of_a_rule_have_its_law(likelihood, rule, generator):
 
 
 def test_too_few_samples_are_warned_of(generator):
-    """Where all samples go back to a few first states."""
+    """Where all samples go back to a few first states; the warning is of the line that asked."""
     far = dpm.Noisy(8 * ONE, 0.1)
-    with pytest.warns(UserWarning, match="rest on too few"):
+    with pytest.warns(UserWarning, match="rest on too few") as caught:
         dpm.particles(MODEL, far, 200, generator=generator, rule=dpm.paper_rule)
+    assert caught[0].filename == __file__
 
 
 @pytest.mark.parametrize(

@@ -285,8 +285,8 @@ def test_a_panel_puts_points_and_ticks_where_they_belong():
     assert not panel.holds(-1.1, 1)
     assert not panel.holds(0, 2.1)
     drawn = touch._svg(panel, "words")
-    assert 'class="blue bars" data-curve="a" d="M34.00 196.00V104.00M332.00 196.00V12.00"' in drawn
-    assert 'class="red" data-curve="b" d="M34.00 104.00L332.00 12.00"' in drawn
+    assert 'class="blue bars" data-curve="a" d="M34.0 196.0V104.0M332.0 196.0V12.0"' in drawn
+    assert 'class="red" data-curve="b" d="M34.0 104.0L332.0 12.0"' in drawn
     assert '<text x="183.0" y="210.0">1</text>' in drawn
     assert '<text class="up" x="30.0" y="15.5">2</text>' in drawn
     assert re.findall(r'x="330.0" dy="(\d+)">(\w+)', drawn) == [("0", "one"), ("13", "two")]

@@ -210,6 +210,31 @@ def test_models_are_measured_in_evaluation_mode(generator):
     assert model.network.norm.num_batches_tracked == 1
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_samples_are_drawn_in_parts_that_fit(kind, generator):
+    """A network is given no more states at once than fit; the samples are those drawn at once."""
+    kernel, seen = kind(dpm.schedules.erase_evenly(5)), []
+    model = trained(kernel, generator)
+    model.network.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    found = {}
+    for rows in (3, 8):
+        model.most = rows
+        found[rows] = model.trajectory(8, generator=torch.Generator().manual_seed(2))
+    assert seen == [3, 3, 2] * 4 + [8] * 4
+    torch.testing.assert_close(found[3], found[8])
+
+
+def test_laws_are_asked_of_all_states_at_once(generator):
+    """Then they are drawn from in one go, whatever fits."""
+    law = dpm.GaussianLaw(torch.zeros(2).double(), torch.tensor([0.5, 1.5]).double())
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(5))
+    model = dpm.ReverseProcess(kernel, law.reversal(kernel))
+    g = [torch.Generator().manual_seed(2) for _ in "ab"]
+    whole = model.sample(8, generator=g[0])
+    model.most = 3
+    assert torch.equal(model.sample(8, generator=g[1]), whole)
+
+
 def test_a_training_that_leads_nowhere_stops(generator):
     """NaN ends a training at once; what it trained is finite still."""
     kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(4))

@@ -168,7 +168,7 @@ def particles(
             f"weighted means of {n} samples rest on too few of them (effective sample size "
             f"{size.item():.1f}): their error is not known; draw more samples, or use a rule that "
             "looks ahead",
-            stacklevel=2,
+            stacklevel=3,  # beyond what no_grad puts around
         )
     return Particles(x, log_w, size, log_evidence)
 
