@@ -45,11 +45,12 @@ check-site: setup
 	python .ci/site.py
 
 # The built site in Chromium: errors, accessibility, phones, weight; a line of numbers for each page.
-# Its proofs, which only compute, run side by side; what is timed runs alone.
+# Proofs and pages, which are only looked at, run side by side; what is timed or dragged runs alone.
 browser: setup
 	.ci/chromium
 	pytest -q -n auto tests/browser/test_live.py -k every_proof
-	pytest -q tests/browser -k "not every_proof"
+	pytest -q -n auto --dist loadgroup tests/browser/test_site.py
+	pytest -q tests/browser --ignore tests/browser/test_site.py -k "not every_proof"
 
 # Pictures of all pages, light and dark, three widths: _build/screens.
 screens: setup

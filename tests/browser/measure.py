@@ -166,6 +166,9 @@ def measure(context, page):
     return found
 
 
+NUMBERS = "numbers"
+"""The property of a report that holds the line of a page."""
+
 HEAD = (
     "page            MB  shift, phone  scrolling  axe light, dark, phone"
     "   code  figures  stretch  height"

@@ -52,7 +52,9 @@ def test_nothing_jumps(page, found, shifts):
     assert measure.total(found[shifts]) < limit(page, "shift"), found[shifts]
 
 
-def test_weight(page, found):
+def test_weight(page, found, record_property):
+    """And the numbers of the page go to the summary."""
+    record_property(measure.NUMBERS, measure.line(page, found))
     assert found["weight"] <= limit(page, "weight")
 
 
