@@ -26,7 +26,7 @@ EXPERIMENTS = {
     "digits": [("digits", 4_000), ("digits", 12_000), ("digits", 24_000)],
     "digits_noise": [("digits-noise", 8_000)],
     "digits_textbook": [("digits-textbook", 4_000)],
-    "heartbeat": [("heartbeat", 12_000)],
+    "heartbeat": [("heartbeat", 16_000)],
     "mnist": [("mnist", 4000), ("mnist-noise", 10_000), ("mnist-multi-scale", 4000)],
     "mnist_bits": [("mnist-bits", 4000)],
     "rates": [

@@ -85,7 +85,9 @@ RECIPES = {
     ),
     "heartbeat": Recipe(
         heartbeat, partial(even_binomial, T=2000, rate=0.2), partial(StepwiseNetwork, hidden=50),
-        Settings(12_000, batch=16, learning_rate=2e-2, average=0.998, objective="full"),
+        Settings(
+            16_000, batch=4000, learning_rate=2e-2, average=0.999, objective="stratified"
+        ),
     ),
     "digits": Recipe(
         digits, partial(geometric_gaussian, T=100, first=5e-4, last=0.3),

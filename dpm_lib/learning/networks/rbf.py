@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dpm_lib.kernels import Kernel, draw
 from dpm_lib.learning.networks.base import ReverseNetwork
-from dpm_lib.learning.networks.readout import read_out
+from dpm_lib.learning.networks.readout import grouped, read_out
 
 __all__ = ["RBFNetwork"]
 
@@ -62,4 +62,5 @@ class RBFNetwork(ReverseNetwork):
         x = xt.flatten(1).to(self.centres.dtype)
         distance = (x[:, None] - self.centres).square().sum(-1)
         unit = torch.softmax(distance * (-2 * self.log_widths).exp() / -2, -1)
-        return read_out(unit, self.weight, self.bias, t)
+        row = grouped(t) - 1
+        return read_out(unit, self.weight[row], self.bias[row])

@@ -6,32 +6,42 @@ from torch import Tensor
 from dpm_lib.kernels import BinomialKernel
 from dpm_lib.protocol import once
 
-__all__ = ["of_data", "read_out"]
+__all__ = ["grouped", "of_data", "read_out"]
 
 
-def read_out(h: Tensor, weight: Tensor, bias: Tensor, t: Tensor, gain: float = 1.0) -> Tensor:
-    r"""Read each row out by the weights of its step, ``(B, outputs)``.
+def grouped(t: Tensor) -> Tensor:
+    """The step of each group of rows: of as many rows of one step that stand in a row, or of one.
 
-    Rows of one step that stand in a row, as many for each, are multiplied together: of all rows of
-    a bound, or a sample, no weights are copied.
+    Args:
+        t: steps, ``(B,)``.
+
+    >>> grouped(torch.tensor([2, 2, 3, 3])), grouped(torch.tensor([2, 3, 3]))
+    (tensor([2, 3]), tensor([2, 3, 3]))
+    """
+    steps = once(t)
+    if len(steps) < len(t):
+        return steps
+    steps, counts = t.unique_consecutive(return_counts=True)
+    return steps if (counts == counts[0]).all() else t
+
+
+def read_out(h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Read each row out by the weights of its group, ``(B, outputs)``.
+
+    Rows of a group are multiplied together: of all rows of a bound, or a sample, no weights are
+    copied.
 
     Args:
         h: hidden units, ``(B, units)``.
-        weight: of steps 1 … T, ``(T, units, outputs)``.
-        bias: of steps 1 … T, ``(T, outputs)``.
-        t: steps, ``(B,)``.
-        gain: factor of the weights.
+        weight: of the steps of :func:`grouped`, ``(G, units, outputs)``.
+        bias: of these steps, ``(G, outputs)``.
 
-    >>> h, weight, bias = torch.ones(3, 1), torch.tensor([[[1.0]], [[2.0]]]), torch.zeros(2, 1)
-    >>> read_out(h, weight, bias, torch.tensor([2, 1, 2])).flatten()
+    >>> weight = torch.tensor([2.0, 1.0, 2.0])[:, None, None]
+    >>> read_out(torch.ones(3, 1), weight, torch.zeros(3, 1)).flatten()
     tensor([2., 1., 2.])
     """
-    steps = once(t)
-    if len(steps) == len(t):
-        steps, counts = t.unique_consecutive(return_counts=True)
-        steps = steps if (counts == counts[0]).all() else t
-    groups, row = h.view(len(steps), -1, h.shape[1]), steps - 1
-    return torch.baddbmm(bias[row][:, None], groups, weight[row], alpha=gain).flatten(0, 1)
+    groups = h.view(len(weight), -1, h.shape[1])
+    return torch.baddbmm(bias[:, None], groups, weight).flatten(0, 1)
 
 
 def of_data(kernel: BinomialKernel, c: Tensor, t: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 r""":math:`z = W_t\, \sigma(A_3\, \sigma(A_2\, \sigma(A_1 x^{(t)})))`: the network of the heartbeat.
 
-Hidden layers that all steps share, and a readout of its own for each.
+Hidden layers that all steps share, and a readout of its own for each, told by what is shared with
+steps that are near.
 """
 
 from itertools import pairwise
@@ -9,25 +10,29 @@ import torch
 from torch import Tensor, nn
 
 from dpm_lib.kernels import BinomialKernel, Kernel
-from dpm_lib.learning.networks.base import ReverseNetwork, initial
-from dpm_lib.learning.networks.readout import of_data, read_out
+from dpm_lib.learning.networks.base import BUMPS, ReverseNetwork, initial, temporal_bumps
+from dpm_lib.learning.networks.readout import grouped, of_data, read_out
 
 __all__ = ["StepwiseNetwork"]
 
 GAIN = 8.0
-"""How much faster readouts learn than the layers below them."""
+"""How much faster the readouts learn what they share than the layers below them learn."""
 
 
 class StepwiseNetwork(ReverseNetwork):
     r"""A multilayer perceptron of sigmoid units with a readout for each step, for any kernel.
 
     .. math:: h_0 = x^{(t)}, \qquad h_l = \sigma(A_l h_{l-1} + a_l), \qquad
-       z = W_t\, 8 (h - \tfrac12) + b_t
+       z = W_t (h - \tfrac12) + b_t, \qquad (W_t, b_t) = 8 \sum_j g_j(t)\, C_j + \tfrac18 R_t
 
     Readouts start at 0, so that the untrained network is the identity model.  A sigmoid has slope
     1/4 at most: weights start with four times the usual width, and biases so that units are in the
-    middle of their range on average.  The 8 lets readouts, each of which sees one step, learn
-    faster than the layers that all steps share, under one learning rate.
+    middle of their range on average.
+
+    The readouts :math:`R_t` alone would be any.  The bumps :math:`g_j`, smooth over time, change
+    no function, but how it is learned: steps that are near have nearly the same readout, and find
+    it together.  Under one learning rate the 8 lets them do so faster than the layers below, and
+    the 1/8 lets each add what is its own slowly, since it sees one step alone.
 
     Under a binomial kernel the output is read as what the other bits say of each bit of the data
     (:func:`dpm_lib.learning.networks.readout.of_data`), which loses nothing.
@@ -43,9 +48,11 @@ class StepwiseNetwork(ReverseNetwork):
         TypeError: no kernel, shape, number or generator where one is expected.
         ValueError: a number is not positive, or the generator is on another device.
 
-    Source: paper section 3.1.2 and appendix D.1.2 (there of 20-50-50-50 units, without
-    the 8, which changes no function).
+    Source: paper section 3.1.2 and appendix D.1.2 (there of 20-50-50-50 units, and with
+    :math:`R_t` alone); :eq:`temporal-bumps`, paper eq. 63.
     """
+
+    bumps: Tensor
 
     def __init__(
         self,
@@ -67,13 +74,20 @@ class StepwiseNetwork(ReverseNetwork):
         self.biases = nn.ParameterList(
             -m @ weight.detach() for m, weight in zip(means, self.weights, strict=True)
         )
-        self.readout = nn.Parameter(like.new_zeros(kernel.T, hidden, kernel.outputs * d))
-        self.bias = nn.Parameter(like.new_zeros(kernel.T, kernel.outputs * d))
+        steps = torch.arange(kernel.T + 1, dtype=like.dtype, device=like.device)
+        self.register_buffer("bumps", temporal_bumps(steps, kernel.T, BUMPS), persistent=False)
+        numbers = (hidden + 1) * kernel.outputs * d
+        self.shared = nn.Parameter(like.new_zeros(BUMPS, numbers))
+        self.own = nn.Parameter(like.new_zeros(kernel.T + 1, numbers))
 
     def forward(self, xt: Tensor, t: Tensor) -> Tensor:
         """Outputs z for the kernel's head, ``(B, k * d)``; t = 2 … T, ``(B,)``."""
-        h = xt.flatten(1).to(self.bias.dtype)
+        h = xt.flatten(1).to(self.own.dtype)
         for weight, bias in zip(self.weights, self.biases, strict=True):
             h = torch.addmm(bias, h, weight).sigmoid_()
-        z = read_out(h - 0.5, self.readout, self.bias, t, GAIN)
+        step = grouped(t)
+        readout = torch.addmm(
+            self.own[step], self.bumps[step], self.shared, beta=1 / GAIN, alpha=GAIN
+        ).view(len(step), h.shape[1] + 1, -1)
+        z = read_out(h - 0.5, readout[:, :-1], readout[:, -1])
         return of_data(self.kernel, z, t) if isinstance(self.kernel, BinomialKernel) else z
