@@ -109,6 +109,23 @@ def test_radial_units_start_half_a_unit_wide(generator):
     torch.testing.assert_close(network(x, torch.tensor([3, 3])), z.expand(2, 2))
 
 
+def test_stepwise_readouts_are_a_shared_one_and_their_own(generator):
+    """Of each step, as the formula says; what is its own hears of no other step."""
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(30))
+    network = dpm.StepwiseNetwork(kernel, (3,), hidden=4, layers=1, generator=generator)
+    for part in (network.shared, network.own):
+        part.data.normal_(generator=generator)
+    x, t = torch.randn(6, 3, generator=generator).double(), torch.tensor([2, 2, 9, 9, 30, 30])
+    h = torch.sigmoid(x @ network.weights[0] + network.biases[0]) - 0.5
+    g = temporal_bumps(t.double(), 30, 16)
+    both = (8 * g @ network.shared + network.own[t] / 8).view(6, 5, 6)
+    z = torch.einsum("bu,buo->bo", h, both[:, :4]) + both[:, 4]
+    torch.testing.assert_close(network(x, t), z)
+    z.square().sum().backward()
+    assert network.own.grad.any(1).nonzero().flatten().tolist() == [2, 9, 30]
+    assert network.shared.grad.any(1).all()
+
+
 def test_initial_layers_keep_the_scale(generator):
     """Each hidden layer starts with weights of variance one over its inputs."""
     kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(5))

@@ -40,6 +40,8 @@ def stratified(x0: Tensor, T: int, generator: torch.Generator) -> Rows:
     r"""Each example at one step, the k-th of B from the k-th of B equal parts of 2 … T.
 
     .. math:: t_k = 2 + \big\lfloor (T - 1) (k + u_k) / B \big\rfloor, \qquad u_k \sim U[0, 1)
+
+    Of a multiple of T - 1 examples each step has as many, and they stand in a row.
     """
     B = len(x0)
     u = torch.rand(B, generator=generator, dtype=torch.float64, device=x0.device)

@@ -86,7 +86,7 @@ RECIPES = {
     "heartbeat": Recipe(
         heartbeat, partial(even_binomial, T=2000, rate=0.2), partial(StepwiseNetwork, hidden=50),
         Settings(
-            16_000, batch=4000, learning_rate=2e-2, average=0.999, objective="stratified"
+            16_000, batch=4 * 1999, learning_rate=2e-2, average=0.999, objective="stratified",
         ),
     ),
     "digits": Recipe(
