@@ -10,8 +10,13 @@ __all__ = ["Scaler"]
 class Scaler(nn.Module):
     r"""One shift and one scale, those of the data it is made from; or one of each coordinate.
 
-    .. math:: a = \text{mean}(y), \qquad s^2 = \text{mean}\big((y - a)^2\big), \qquad
-       x = (y - a) / s, \qquad \log p(y) = \log p(x) - \sum_i \log s_i
+    .. math::
+
+       a = \text{mean}(y), \qquad s^2 = \text{mean}\big((y - a)^2\big)
+
+       x = (y - a) / s
+
+       \log p(y) = \log p(x) - \sum_i \log s_i
 
     A model that was made with one keeps it: it is saved with the model, and ``evaluate`` gives K in
     the units of y too.

@@ -27,9 +27,12 @@ DENSE = 2
 class MultiScaleNetwork(ReverseNetwork):
     r"""Multi-scale convolutions beside dense layers, read out by bumps over time.
 
-    .. math:: h_l = \log\Big(1 + \exp \sum_s \mathrm{up}_{2^s} A_{ls}\,
-       \mathrm{mean}_{2^s} h_{l-1}\Big), \qquad
-       z_i = \sum_j y_{ij}\, g_j(t), \quad y = W \tanh(V [h_L, u])
+    .. math::
+
+       h_l = \log \tfrac12 \Big(1 + \exp \sum_s \mathrm{up}_{2^s} A_{ls}\,
+       \mathrm{mean}_{2^s} h_{l-1}\Big)
+
+       z_i = \sum_j y_{ij}\, g_j(t), \qquad y = W \tanh(V [h_L, u])
 
     with features u of each pixel from dense layers that see the whole picture.  The state alone
     goes in; time enters where the coefficients y of all pixels are read out.  The last layer starts

@@ -1,7 +1,6 @@
 r""":math:`z = W_t\, \sigma(A_3\, \sigma(A_2\, \sigma(A_1 x^{(t)})))`: the network of the heartbeat.
 
-Hidden layers that all steps share, and a readout of its own for each, told by what is shared with
-steps that are near.
+Hidden layers that all steps share, and a readout for each step, near that of the steps beside it.
 """
 
 from itertools import pairwise
@@ -22,17 +21,23 @@ GAIN = 8.0
 class StepwiseNetwork(ReverseNetwork):
     r"""A multilayer perceptron of sigmoid units with a readout for each step, for any kernel.
 
-    .. math:: h_0 = x^{(t)}, \qquad h_l = \sigma(A_l h_{l-1} + a_l), \qquad
-       z = W_t (h - \tfrac12) + b_t, \qquad (W_t, b_t) = 8 \sum_j g_j(t)\, C_j + \tfrac18 R_t
+    .. math::
+
+       h_0 = x^{(t)}, \qquad h_l = \sigma(A_l h_{l-1} + a_l)
+
+       z = W_t (h_L - \tfrac12) + b_t
+
+       (W_t, b_t) = 8 \sum_j g_j(t)\, C_j + \tfrac18 R_t
 
     Readouts start at 0, so that the untrained network is the identity model.  A sigmoid has slope
     1/4 at most: weights start with four times the usual width, and biases so that units are in the
     middle of their range on average.
 
-    The readouts :math:`R_t` alone would be any.  The bumps :math:`g_j`, smooth over time, change
-    no function, but how it is learned: steps that are near have nearly the same readout, and find
-    it together.  Under one learning rate the 8 lets them do so faster than the layers below, and
-    the 1/8 lets each add what is its own slowly, since it sees one step alone.
+    The :math:`R_t` alone could be any readout of any step.  The part :math:`C_j` that steps share,
+    by bumps :math:`g_j` that are smooth over time, adds no function; it changes how one is learned.
+    Steps that are near need nearly the same readout, and find it together.  Under one learning rate
+    the 8 makes what they share learn faster than the layers below; the 1/8 makes what is a step's
+    own learn slowly, since only the rows of that step teach it.
 
     Under a binomial kernel the output is read as what the other bits say of each bit of the data
     (:func:`dpm_lib.learning.networks.readout.of_data`), which loses nothing.
