@@ -1,6 +1,7 @@
 """The rules: each is proved, each is needed, and none lets a false statement through."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import sympy as sp
@@ -100,6 +101,34 @@ def test_every_rule_is_shown_as_it_fires(name):
     one = getattr(by, name)
     lines = [d._lines for d in by.proof(one) if isinstance(d, Derivation)]
     assert any(normal(first, [one], known([first], 1)) == last for first, *_, last in lines)
+
+
+def in_finite_chains(name):
+    """The proofs of a rule in finite chains, each with these chains, of three states, at points."""
+    for one in by.proof(getattr(by, name)):
+        worlds = one._worlds if isinstance(one, Derivation) else ()
+        finite = [world for world in worlds if type(world) is FiniteChain]
+        if finite:
+            yield one, [w.twin(point, states=3) for w in finite for point in (0, 1)]
+
+
+FINITE = [n for n in APPLIED if n not in results.__all__ and list(in_finite_chains(n))]
+
+
+@pytest.mark.parametrize("name", FINITE)
+def test_a_rule_shown_with_two_states_holds_with_three(name):
+    """Or the proof would rest on what two numbers that sum to 1 have alone."""
+    for one, worlds in in_finite_chains(name):
+        for before, after in pairwise(one._lines):
+            assert difference(worlds, before, after, one._first) is None
+
+
+def test_three_states_refuse_what_two_allow():
+    """Of two probabilities the cubes follow from the squares; of three they do not."""
+    square, cube = (Int(q(x[0]) ** n, x[0]) for n in (2, 3))
+    false = (3 * square - 1) / 2
+    assert difference([F2.twin()], cube, false, 1) is None
+    assert difference([F2.twin(states=3)], cube, false, 1)
 
 
 def test_rules_of_signs_are_proved():

@@ -36,7 +36,7 @@ EQUATIONS: dict[str, Equation] = {
         Equation("forward-trajectory", "The forward chain factorises", "forward", (3,), (1,)),
         Equation("forward-steps", "The steps, given the data", "forward", (), (1,)),
         Equation("forward-marginal", "Many forward steps in one", "forward"),
-        Equation("forward-marginal-binomial", "Many bit-flip steps in one", "forward"),
+        Equation("forward-marginal-binomial", "Many steps of a bit in one", "forward"),
         # reverse trajectory
         Equation("reverse-prior", "The reverse chain starts at the prior", "reverse", (4,)),
         Equation("reverse-trajectory", "The reverse chain factorises", "reverse", (5,), (2, 3)),
