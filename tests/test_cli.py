@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from dpm_lib.cli import app
 from dpm_lib.evidence import ledger
 from dpm_lib.evidence.equations import EQUATIONS
-from dpm_lib.learning import evaluation, experiments, runs
+from dpm_lib.learning import evaluation, experiments, recipes, runs
 
 
 def test_ledger_as_json():
@@ -45,6 +45,31 @@ def test_the_table_counts_steps_by_rules(monkeypatch):
     at = head.index("by rules")
     assert (head[at - 1], first[at - 1 : at + 1]) == ("steps", ["3", "2/3"])
     assert second[at - 1 : at + 1] == ["0", "-"]
+
+
+def test_a_call_that_is_wrong_is_one_line():
+    """With what to type to learn more, and no frame around it."""
+    result = CliRunner().invoke(app, ["train"])
+    assert result.exit_code == 2
+    (line,) = result.output.splitlines()
+    assert re.fullmatch(r"Error: Missing argument 'recipe'\. \(see .* train --help\)", line, re.I)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "autocast"), [(None, None), ("float32", False), ("bfloat16", True)]
+)
+def test_the_recipe_decides_on_autocast_unless_asked(monkeypatch, dtype, autocast):
+    """Without --dtype there is none to override it."""
+    asked = {}
+
+    def make(recipe, **settings):
+        asked.update(settings)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(recipes, "make", make)
+    options = ["--dtype", dtype] if dtype else []
+    assert CliRunner().invoke(app, ["train", "digits", *options]).exit_code
+    assert asked["autocast"] is autocast
 
 
 def test_check_names_the_gaps(monkeypatch, tmp_path):

@@ -136,6 +136,24 @@ def test_the_step_of_a_training_is_the_slope(generator):
     assert torch.equal(moved.sign(), slope.sign())
 
 
+def test_the_finished_model_has_the_averaged_rates(generator):
+    """For as long as it is looked at; then the training goes on with its own."""
+    model, x0 = made(KERNELS[0], generator)
+    settings = dpm.Settings(20, batch=8, learning_rate=0.05, average=0.9, learn_rates=True)
+    trainer = dpm.Trainer(model, x0, settings, generator=generator)
+    for _ in range(20):
+        trainer.update()
+    own = model.kernel.beta.clone()
+    with trainer.finished() as found:
+        average = found.kernel.beta.clone()
+        assert not found.kernel.beta.requires_grad
+    assert ((average - BETA).abs() < (own - BETA).abs())[1:].any()
+    assert not torch.equal(average, own)
+    torch.testing.assert_close(model.kernel.beta, own)
+    trainer.finish()
+    torch.testing.assert_close(model.kernel.beta, average)
+
+
 def test_a_failed_update_leaves_fixed_rates(generator):
     """Also where K is not finite the model has the kernel of its rates."""
     model, x0 = made(KERNELS[0], generator)

@@ -143,6 +143,27 @@ def test_states_may_be_of_either_precision(kind, dtype, generator):
         assert kernel.beta.dtype == torch.float64
 
 
+def test_states_have_the_precision_of_the_parameters(generator):
+    """Where the kernel and a network of one's own differ."""
+    kernel = dpm.GaussianKernel(torch.full((3,), 0.3).double())
+
+    class Own(torch.nn.Module):
+        """A line, in float32."""
+
+        event_shape = (2,)
+
+        def __init__(self):
+            super().__init__()
+            self.line = torch.nn.Linear(2, 2)
+
+        def forward(self, xt, t):
+            return self.line(xt)
+
+    model = dpm.ReverseProcess(kernel, Own())
+    assert (kernel.dtype, model.dtype) == (torch.float64, torch.float32)
+    assert model.sample(2, generator=generator).dtype == torch.float32
+
+
 @pytest.mark.parametrize("network", [dpm.MLPNetwork, dpm.RBFNetwork])
 @pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("kind", KINDS)

@@ -101,6 +101,32 @@ def test_multi_scale_readout_moves_with_the_bumps(generator):
     torch.testing.assert_close(bumps @ torch.linalg.lstsq(bumps, seen).solution, seen)
 
 
+def test_a_multi_scale_layer_gives_nothing_for_nothing(generator):
+    """Softplus is shifted by its value at 0: log of the mean of 1 and e^v."""
+    made = dpm.MultiScaleNetwork(GAUSSIAN, (1, 8, 8), 6, 1, 2, 12, 4, generator=generator)
+    layer, x = made.layers[0], pictures(GAUSSIAN, 2, generator)
+    fine, coarse = layer.scales
+    v = fine(x) + coarse(
+        x.unflatten(2, (4, 2)).unflatten(4, (4, 2)).mean((3, 5))
+    ).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    torch.testing.assert_close(layer(x), ((1 + v.exp()) / 2).log())
+    for p in layer.parameters():
+        p.data.zero_()
+    assert layer(x).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("octaves", [0, 2])
+@pytest.mark.parametrize("bit", [0.0, 1.0])
+def test_a_unet_says_log_odds_of_the_data_of_bits(octaves, bit, generator):
+    """Who is certain of a bit of the data takes the step of the forward posterior."""
+    made = dpm.UNetNetwork(BINOMIAL, (1, 8, 8), 8, octaves=octaves, generator=generator)
+    made.last.bias.data.fill_(80 * (2 * bit - 1))
+    xt, model = pictures(BINOMIAL, 4, generator), dpm.ReverseProcess(BINOMIAL, made)
+    for t in (2, 11, 30):
+        known = BINOMIAL.posterior(torch.full_like(xt, bit), xt, t)
+        torch.testing.assert_close(model.step(xt, t).mean, known.mean)
+
+
 def test_log_odds_of_the_data_give_the_best_step(generator):
     """With the true chance of each bit given the other bits, the step is q's own marginal."""
     law = dpm.heartbeat(10)

@@ -39,3 +39,14 @@ def test_table():
     """A table is Markdown with one header."""
     lines = plots.Table(("a", "b"), ("1", "2"))._repr_markdown_().splitlines()
     assert lines == ["| a | b |", "|---|---|", "| 1 | 2 |"]
+
+
+def test_samples_are_drawn_by_their_shape(tmp_path):
+    """Pictures with and without a channel are the same grid; rows of numbers are one image."""
+    grey = torch.rand(6, 8, 8)
+    sizes = {}
+    for name, samples in (("grey", grey), ("channel", grey[:, None]), ("rows", grey.flatten(1))):
+        plots.write_samples(tmp_path / f"{name}.png", samples)
+        sizes[name] = plt.imread(tmp_path / f"{name}.png")
+    assert (sizes["grey"] == sizes["channel"]).all()
+    assert sizes["rows"].shape != sizes["grey"].shape

@@ -85,6 +85,13 @@ def test_noise_weights_make_the_loss_the_error_of_predicted_noise(generator):
     torch.testing.assert_close(again - loss, others - error)
 
 
+def test_noise_weights_of_a_chain_with_one_step_to_learn():
+    """It has all the weight."""
+    kernel = dpm.GaussianKernel(BETA[:2])
+    weight = 2 * kernel.beta_bar[2] * (1 - kernel.beta[1]) / kernel.beta[1]
+    torch.testing.assert_close(OBJECTIVES["noise"].weights(kernel)[2], weight.to(kernel.dtype))
+
+
 def test_noise_prediction_learns_the_noise(generator):
     """Of a law whose best prediction is known, by its own loss."""
     kernel = dpm.GaussianKernel(BETA)
