@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, MixtureSameFamily, kl_divergence
+from torch.distributions import Distribution, kl_divergence
 
 from dpm_lib import doors
 from dpm_lib.kernels import Kernel, draw
+from dpm_lib.kernels.laws import of_mixtures
 from dpm_lib.likelihood import Estimate, bits, draw_log_weights, mean_and_error
 from dpm_lib.protocol import check_result
 from dpm_lib.reverse import ReverseProcess
@@ -236,12 +237,16 @@ def divergence(q: Distribution, p: Distribution, generator: torch.Generator) -> 
 
     Source: :eq:`kl-gaussian`, :eq:`kl-binomial`, :eq:`gibbs-inequality`.
     """
-    if isinstance(p, MixtureSameFamily):
+    if of_mixtures(p):
         x = draw(q, generator)
         return q.log_prob(x) - p.log_prob(x)
     for name, law in (("q", q), ("p", p)):
         if not isinstance(law, Distribution):
             raise TypeError(f"{name} must be a torch distribution, got {doors.name_of(law)}")
+    if q.event_shape != p.event_shape:
+        raise ValueError(
+            f"p must have the event {tuple(q.event_shape)} of q, got {tuple(p.event_shape)}"
+        )
     try:
         return kl_divergence(q, p)
     except NotImplementedError:
@@ -278,7 +283,7 @@ def divergences_of(
     kernel = model.kernel
     own = (mine(x0), mine(xt), mine(t))
     answer = model.ask(*own[1:])
-    if isinstance(answer, MixtureSameFamily):
+    if isinstance(answer, Distribution) and of_mixtures(answer):
         x = mine(draw(kernel.posterior(x0, xt, t), generator))
         return kernel.posterior(*own).log_prob(x) - answer.log_prob(x)
     if isinstance(answer, Distribution):

@@ -234,10 +234,12 @@ def _file(path: Path) -> Path:
 
 def _result(found: dict[str, Any]) -> str:
     """A record in words."""
+    drawn, every = found["steps"], found["T"] - 1
+    draws = "one draw for each step" if drawn == every else f"{drawn} draws for {every} steps"
     return (
         f"K = {found['K']:.4f} ± {found['standard_error']:.4f} {found['unit']}, "
-        f"K - L_null = {found['K_minus_L_null']:.4f}: the bound of eq. 14 with its correction, one "
-        f"draw for each step, on {found['n']} held-out examples ({found['device']}, "
+        f"K - L_null = {found['K_minus_L_null']:.4f}: the bound of eq. 14 with its correction, "
+        f"{draws}, on {found['n']} held-out examples ({found['device']}, "
         f"{found['dtype']}, torch {found['torch']})"
     )
 
@@ -250,7 +252,9 @@ def _messages() -> Iterator[None]:
     except runs.Interrupted as stopped:
         typer.echo(f"{stopped}: the same command with --resume goes on", err=True)
         raise typer.Exit(130) from None
-    except (ValueError, OSError, MemoryError) as error:
+    except (ValueError, OSError, MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(2) from None
 

@@ -174,7 +174,10 @@ def device_like(device: Any) -> torch.device:
     if not isinstance(device, torch.device | str | None):
         raise TypeError(f"device must be a torch.device or its name, got {name_of(device)}")
     try:
-        return torch.empty(0, device=device).device
+        place = torch.empty(0, device=device).device
+        if place.type == "meta":
+            raise RuntimeError("it holds no numbers")
+        return place
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         why = str(error).splitlines()[0]
         raise ValueError(
@@ -203,10 +206,12 @@ def from_array(name: str, value: Any, device: torch.device, dtype: torch.dtype) 
     """An array of numpy as a tensor; anything else as it came.
 
     Raises:
-        TypeError: the array is not one of real numbers.
+        TypeError: the array is not one of real numbers, or has a mask.
     """
     if not isinstance(value, np.ndarray):
         return value
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be an array without a mask, got a MaskedArray")
     if value.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be an array of real numbers, got one of {value.dtype}")
     wanted = str(dtype).removeprefix("torch.")

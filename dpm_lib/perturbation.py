@@ -25,7 +25,8 @@ def perturbed(law: Independent, log_r: Callable[[Tensor], Tensor]) -> Independen
     A constant factor of r changes nothing.
 
     Args:
-        law: independent normals or Bernoullis, a step of the model, ``(B, *event)``.
+        law: independent normals, or Bernoullis of rates strictly between 0 and 1, a step of the
+            model, ``(B, *event)``.
         log_r: gives the logarithm of r, ``(B,)`` in nats, at states ``(B, *event)``.  For Gaussians
             it is differentiated; for bits it is called for each of them.
 
@@ -34,8 +35,8 @@ def perturbed(law: Independent, log_r: Callable[[Tensor], Tensor]) -> Independen
 
     Raises:
         TypeError: the law is none of these, or log_r cannot be called.
-        ValueError: log_r gives another shape or a value that is not finite, or cannot be
-            differentiated.
+        ValueError: the law has no batch; log_r gives another shape or a value that is not finite,
+            or cannot be differentiated.
 
     Source: :eq:`perturbed-step`, :eq:`perturbed-energy`, :eq:`perturbed-linear`,
     :eq:`perturbed-square`, :eq:`perturbed-gaussian`, :eq:`perturbed-binomial`, paper eqs. 52 to 61
@@ -53,6 +54,8 @@ def perturbed(law: Independent, log_r: Callable[[Tensor], Tensor]) -> Independen
         )
     if not callable(log_r):
         raise TypeError(f"log_r must be a function of states, got {doors.name_of(log_r)}")
+    if len(law.batch_shape) != 1:
+        raise ValueError(f"law must have a batch (B,), got {tuple(law.batch_shape)}")
     events = len(law.event_shape)
     if isinstance(base, Normal):
         mean = base.loc + base.scale.square() * _slope(log_r, base.loc)

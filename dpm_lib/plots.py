@@ -105,7 +105,15 @@ def image_grid(images: Tensor, columns: int) -> Figure:
     """Grey images ``(n, height, width)`` in rows of ``columns``, on one scale of grey.
 
     Each has a margin of one dark pixel.
+
+    Raises:
+        ValueError: no image, images of another shape, or no columns.
     """
+    if images.ndim != 3 or not len(images) or columns < 1:
+        raise ValueError(
+            f"images must be (n, height, width) and columns positive, got {tuple(images.shape)} "
+            f"and {columns}"
+        )
     n, height, width = images.shape
     rows = -(-n // columns)
     low, high = images.min().item(), images.max().item()
@@ -127,9 +135,12 @@ def write_samples(path: Path, samples: Tensor) -> None:
     ``(n, 1, height, width)`` in grey, other examples as the rows of one image.
 
     Raises:
-        ValueError: the name of the file ends in something else.
+        ValueError: the name of the file ends in something else, or there are no samples.
     """
     content, kind = BytesIO(), path.suffix.lower()
+    if not samples.ndim or not len(samples):
+        raise ValueError(f"samples must be (n, *event) with n positive, got {tuple(samples.shape)}")
+    samples = samples.detach().cpu()
     if kind == ".npy":
         np.save(content, samples.numpy())
     elif kind in (".png", ".svg", ".pdf"):

@@ -36,12 +36,12 @@ def once(t: Tensor) -> Tensor:
     """The steps that differ: the one of all rows, ``(1,)``, where they have one, or t itself.
 
     Raises:
-        TypeError: t is no tensor.
+        TypeError: t is no tensor ``(B,)``.
 
     >>> once(torch.tensor([3]).expand(1000))
     tensor([3])
     """
-    if not isinstance(t, Tensor):
+    if not isinstance(t, Tensor) or t.ndim != 1:
         raise TypeError(
             f"t must be an int64 tensor (B,), got {doors.name_of(t)}: a network has one step for "
             "each row; model.step takes an int too"
@@ -138,8 +138,10 @@ def answered(kernel: Kernel, xt: Tensor, answer: Any) -> Distribution | tuple[Te
     same = (answer.shape, answer.dtype, answer.device) == (xt.shape, xt.dtype, xt.device)
     if same and 1 in kernel.numbers:
         return (answer,)
-    count, rest = divmod(answer.numel(), max(1, xt.numel()))
-    if rest or count not in kernel.numbers or answer.shape[:1] != xt.shape[:1]:
+    B, event = len(xt), tuple(xt.shape[1:])
+    count = answer.numel() // max(1, xt.numel())
+    stacked = {(B, count, *event), (B, *(count * side for side in event[:1]), *event[1:])}
+    if count not in kernel.numbers or tuple(answer.shape) not in stacked:
         raise ValueError(
             f"network must return {kernel.how_many} numbers for each of the states, "
             f"{tuple(xt.shape)}, got {doors.name_of(answer)}"

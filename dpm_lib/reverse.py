@@ -109,8 +109,9 @@ class ReverseProcess(nn.Module):
         Raises:
             ValueError: it was.
         """
-        event = getattr(self.network, "event_shape", self.event_shape)
-        if torch.Size(event) != self.event_shape:
+        event = getattr(self.network, "event_shape", None)
+        event = self.event_shape if event is None else doors.event("network.event_shape", event)
+        if event != self.event_shape:
             raise ValueError(
                 f"network must be made for events {tuple(self.event_shape)}, "
                 f"it was made for {tuple(event)}"
@@ -159,7 +160,11 @@ class ReverseProcess(nn.Module):
             ValueError: it is not, or the network was made for another kernel.
         """
         self.check_network()
-        check_event("trajectory", check_trajectory(self.kernel, trajectory)[0], self.event_shape)
+        if check_trajectory(self.kernel, trajectory).shape[2:] != self.event_shape:
+            raise ValueError(
+                f"trajectory must have shape (T + 1, B, *event) with event "
+                f"{tuple(self.event_shape)}, got {tuple(trajectory.shape)}"
+            )
         return trajectory
 
     def step(self, xt: Tensor, t: Steps) -> Distribution:
@@ -181,14 +186,14 @@ class ReverseProcess(nn.Module):
         Source: :eq:`edge-step`, :eq:`reverse-trajectory`, paper eqs. 5 and 44.
         """
         self.check_network()
+        self.kernel.check(t, xt=xt)
         edge = self.kernel.step(xt, 1)
-        self.kernel.check_steps(t, len(xt))
         check_event("xt", xt, self.event_shape)
         if self.kernel.T == 1 or (isinstance(t, int) and t == 1):
             return edge
         if isinstance(t, int):
             return self.learned_step(xt, t)
-        return self.kernel.blend(t == 1, edge, self.learned_step(xt, t.clamp(min=2)))
+        return self.kernel.blend(t == 1, edge, self.learned_step(xt, t.clamp(min=2).long()))
 
     def learned_step(self, xt: Tensor, t: Steps) -> Distribution:
         """What :meth:`step` gives for t = 2 … T, behind its door: what came is right already."""
@@ -286,7 +291,7 @@ class ReverseProcess(nn.Module):
         for t in range(self.kernel.T, 1, -1):
             answer = self._answers(x, steps[t])
             if isinstance(answer, Distribution):
-                x = draw(answer, generator)
+                x = draw(answer, generator).to(x.dtype)
             else:
                 x = self.kernel.back(x, t, answer, next(noises))
             yield x

@@ -79,7 +79,8 @@ def linear(
         ``(T,)``.
 
     Raises:
-        ValueError: T is not a positive integer, or a rate lies outside (0, 1].
+        TypeError: T is no integer, or an argument is of another type.
+        ValueError: T is not positive, or a rate lies outside (0, 1].
     """
     doors.integer("T", T)
     doors.number("first", first, 0, 1)
@@ -106,7 +107,8 @@ def geometric(
         ``(T,)``.
 
     Raises:
-        ValueError: T is not a positive integer, or a rate lies outside (0, 1].
+        TypeError: T is no integer, or an argument is of another type.
+        ValueError: T is not positive, or a rate lies outside (0, 1].
 
     >>> geometric(3, 0.01, 0.25).tolist()
     [0.01, 0.05, 0.25]
@@ -144,7 +146,8 @@ def log_linear(
         ``(T,)``.
 
     Raises:
-        ValueError: T is not a positive integer, or the ends are not 0 < first < last < 1.
+        TypeError: T is no integer, or an argument is of another type.
+        ValueError: T is not positive, or the ends are not 0 < first < last < 1.
 
     Source: Kingma et al., *Variational Diffusion Models* (2021).
 
@@ -203,7 +206,8 @@ def reference_code(
         ``(T,)``; the last rate is about 1/2, so about 1/T of the variance survives.
 
     Raises:
-        ValueError: T is not a positive integer, or ``first_step`` leads outside (0, 1].
+        TypeError: T is no integer, or an argument is of another type.
+        ValueError: T is not positive, or ``first_step`` leads outside (0, 1].
 
     >>> round(reference_code(1000)[0].item(), 6)
     0.002

@@ -10,15 +10,17 @@ import os
 import re
 import time
 
+import numpy as np
 import pytest
 import torch
 from torch.distributions import Bernoulli, Categorical, Gamma, Independent, Normal
 from typer.testing import CliRunner
 
 import dpm_lib as dpm
+from dpm_lib import doors, plots
 from dpm_lib.cli import app
 from dpm_lib.evidence.provenance import library_version
-from dpm_lib.learning import experiments
+from dpm_lib.learning import checkpoints, experiments
 from dpm_lib.learning.evaluation import record
 from dpm_lib.learning.networks import temporal_bumps
 from dpm_lib.learning.windows import best_width, parzen
@@ -116,7 +118,7 @@ TABLE = [
     ("dpm.ReverseProcess(k, mixture.moment_matched(k2))", "network"),
     *rows("event_shape", "dpm.ReverseProcess(k, •)", "lambda xt, t: xt"),
     *rows("event_shape", "dpm.ReverseProcess(k, lambda xt, t: xt, •)", "None", "3", "'ab'"),
-    *rows("network", "dpm.ReverseProcess(k, lambda xt, t: •, (2,))", "None", "3", "t", "xt[:1]",
+    *rows("network", "dpm.ReverseProcess(k, lambda xt, t: •, (3,))", "None", "3", "t", "xt[:1]",
           "xt[:, :1]", "torch.cat([xt] * 3, 1)", "xt.to('meta')", "'xt'"),
     *rows("network", "dpm.ReverseProcess(b, lambda xt, t: •, (2,))", "torch.cat([xt] * 2, 1)"),
     ("dpm.ReverseProcess(k, mlp(k), (3,))", "network"),
@@ -124,7 +126,7 @@ TABLE = [
     *rows("each side of event_shape", "dpm.identity_network(k, •)", "(0,)", "(2.0,)"),
     *rows("kernel", "dpm.identity_network(•, (2,))", *NO_KERNEL),
     *rows("xt", "m.step(•, 2)", "x[:, :1]", "x.flatten()", "x[None]"),
-    *rows("x_prev", "m.step(•, 2)", *NO_STATE),
+    *rows("xt", "m.step(•, 2)", *NO_STATE),
     *rows("t", "m.step(x, •)", *NO_STEP),
     *rows("n", "m.sample(•, generator=g)", *NO_COUNT),
     *rows("n", "m.trajectory(•, generator=g)", *NO_COUNT),
@@ -392,6 +394,34 @@ TABLE = [
           "dpm.Noisy(x, 0.1)"),
     ("dpm.paper_rule(dpm.ReverseProcess(k, mixture.reversal(k)), lambda u: u.sum(1), 3)"
      ".look(x, 2)", "likelihood"),
+    # found by reading
+    *rows("network", "dpm.ReverseProcess(k, lambda xt, t: •, (3,))", "torch.stack([xt, xt], -1)",
+          "xt.T", "torch.cat([xt, xt], 0)"),
+    ("dpm.ReverseProcess(k, lambda xt, t: xt.transpose(1, 2), (2, 3))", "network"),
+    *rows("rule", "dpm.moments_given(m, seen, •)", "None", "dpm.exact_rule"),
+    ("dpm.Noisy(x[0].float(), x[0])", "s"),
+    *rows("likelihood", "dpm.sample_given(m, •, 3, generator=g)", "lambda u: 0.0",
+          "lambda u: u.sum(1).detach().numpy()"),
+    ("dpm.sample_given(returns(lambda xt, t: normal(xt, 1), dpm.GaussianKernel("
+     "torch.tensor([0.5, 1.0, 0.5]))), dpm.Noisy(x[0].float(), 0.1), 3, generator=g)", "model"),
+    ("dpm.divergence(normal(x, 1.0), normal(x[:, :1], 1.0), g)", "p"),
+    ("dpm.perturbed(Independent(Bernoulli(0.5 * ones), 1), lambda y: y.sum(-1))", "law"),
+    *rows("dtype", "k.prior((3, 2), •)", "torch.int64", "torch.float16", "'float32'"),
+    ("m.step(x.half(), 3)", "xt"),
+    ("doors.device_like('meta')", "device"),
+    ("dpm.evaluate(identity, np.ma.array(x.numpy(), mask=x.numpy() > 2), generator=g)", "x0"),
+    ("dpm.Scaler(torch.full((3, 1), 0.1).double())", "y"),
+    ("dpm.Scaler(torch.cat([x, 0.1 * x], 1), per_coordinate=True)", "y"),
+    ("dpm.swiss_roll(nodes=1)", "nodes"),
+    ("m.network(x, torch.tensor(2))", "t"),
+    ("plots.image_grid(torch.zeros(2, 4, 4), 0)", "images"),
+    ("plots.image_grid(torch.zeros(0, 4, 4), 2)", "images"),
+    ("plots.write_samples(file.with_suffix('.png'), torch.zeros(0, 2))", "samples"),
+    ("dpm.save(dpm.ReverseProcess(k, mlp(k), scaler=torch.nn.Identity()), file)", "scaler"),
+    *rows("notes", "dpm.save(m, file, notes={'a': •})", "ones", "NAN"),
+    ("checkpoints.save(m, file, beside={'a': [1]})", "beside"),
+    *rows("network", "dpm.load(dpm.save(m, file), network=•)", "'MLP'", "lambda kernel: None",
+          "lambda kernel, event: None"),
     # records
     *rows("recipe", "experiments.run(•, file.parent, seed=0)", "'cifar'", "None", "3"),
     *rows("seed", "experiments.run('swiss-roll', file.parent, seed=•)", "None", "1.5", "-1",
@@ -456,7 +486,8 @@ def things():
         cuda="cuda" if not torch.cuda.is_available() else "cuda:99",
         dpm=dpm, schedules=dpm.schedules, forward=dpm.forward, experiments=experiments,
         record=record, temporal_bumps=temporal_bumps, parzen=parzen, best_width=best_width,
-        torch=torch, NAN=NAN, INF=INF,
+        torch=torch, np=np, plots=plots, doors=doors, checkpoints=checkpoints, NAN=NAN, INF=INF,
+        Bernoulli=Bernoulli,
         Normal=Normal, Gamma=Gamma, Independent=Independent,
         Categorical=Categorical, copy=copy,
     )  # fmt: skip

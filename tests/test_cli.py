@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from dpm_lib import cli
 from dpm_lib.cli import app
 from dpm_lib.evidence import ledger
 from dpm_lib.evidence.equations import EQUATIONS
@@ -199,6 +200,8 @@ def test_train_evaluate_and_sample(tmp_path):
     record = json.loads(measured.output)
     assert record["n"] == 297
     assert f"K = {record['K']:.4f}" in trained.output
+    assert "correction, one draw for each step, on 297 held-out examples" in trained.output
+    assert "correction, 10 draws for 99 steps, on" in cli._result(record | {"steps": 10})
     drawn = call(app, ["sample", run, "--n", "50", "--device", "cpu", "--out", str(out)])
     assert drawn.exit_code == 0, drawn.output
     levels = np.load(out, allow_pickle=False)

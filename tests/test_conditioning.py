@@ -7,9 +7,10 @@ from itertools import product
 
 import pytest
 import torch
-from torch.distributions import Normal
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 import dpm_lib as dpm
+from dpm_lib.conditioning.rules import bit_odds
 
 LIKE = {"dtype": torch.float64}
 ZERO, ONE = torch.zeros(2, **LIKE), torch.ones(2, **LIKE)
@@ -403,3 +404,100 @@ def test_log_r_of_likelihoods():
     assert torch.allclose(SEEN.log_prob(x), wanted)
     assert HALF.log_prob(x).tolist() == [-math.inf, 0.0]
     assert SEEN_BITS.log_prob(STATES[6:7]).exp().item() == pytest.approx(0.8**3)
+
+
+@pytest.mark.parametrize("resample_below", [0.0, 1.0])
+@pytest.mark.parametrize("rule", [dpm.paper_rule, dpm.predicted_rule])
+def test_weights_refuse_a_factor_that_may_be_0(rule, resample_below, generator):
+    """A sample where r is 0 would be lost, and with it what it could have become."""
+
+    def hard(x):
+        return torch.where(x[:, 0] > 0, 0 * x[:, 0], -torch.inf)
+
+    with pytest.raises(ValueError, match="likelihood must be above 0 at every state"):
+        dpm.particles(
+            MODEL, hard, 500, generator=generator, rule=rule, resample_below=resample_below
+        )
+
+
+def test_the_exact_rule_knows_its_law_where_first_rates_are_small():
+    """There all reversals are near the identity; at the end of the chain they are not."""
+    kernel = dpm.GaussianKernel(dpm.schedules.geometric(30, 1e-7, 0.5))
+    laws = [dpm.GaussianLaw(ZERO, v * ONE) for v in (1.0, 0.3)]
+    model = dpm.ReverseProcess(kernel, laws[0].reversal(kernel))
+    dpm.moments_given(model, SEEN, dpm.exact_rule(laws[0]))
+    with pytest.raises(ValueError, match="law must be the one that the model reverses"):
+        dpm.moments_given(model, SEEN, dpm.exact_rule(laws[1]))
+
+
+@pytest.mark.parametrize("event", [(), (1,), (2, 3), (2, 1, 2)])
+def test_components_of_a_mixture_see_their_own_coordinates(event):
+    """Whatever the shape of an event: a mixture of one is its component."""
+    kernel = dpm.GaussianKernel(torch.tensor([0.1, 0.3, 0.6], **LIKE))
+    d = math.prod(event)
+    y = torch.arange(d, **LIKE).view(event)
+
+    def parts(xt, t):
+        each = Normal(xt[:, None] - 1, torch.full_like(xt[:, None], 0.5))
+        choice = Categorical(torch.ones(len(xt), 1, **LIKE))
+        return MixtureSameFamily(choice, Independent(each, len(event)))
+
+    def alone(xt, t):
+        return Independent(Normal(xt - 1, torch.full_like(xt, 0.5)), len(event))
+
+    x = torch.zeros(4, *event, **LIKE)
+    for look in (dpm.Noisy(y, 1.0), dpm.Known(y, y > -1)):
+        guides = [
+            dpm.paper_rule(dpm.ReverseProcess(kernel, network, event), look, 4)
+            for network in (parts, alone)
+        ]
+        mixed, single = (guide.look(x, 2).proposal for guide in guides)
+        torch.testing.assert_close(mixed.mean, single.mean)
+
+
+def test_a_channel_may_turn_hardly_any_bit():
+    """Its logarithms are those of c and 1 - c, and it treats both values of a bit alike."""
+    for dtype, c in ((torch.float32, 1e-10), (torch.float64, 1e-20)):
+        look = dpm.Flipped(torch.ones(2, dtype=dtype), c)
+        found = look.log_prob(torch.tensor([[1.0, 0.0]], dtype=dtype))
+        torch.testing.assert_close(found, found.new_tensor([math.log(c)]))
+    one, zero = (bit_odds(dpm.Flipped(torch.tensor([y]), 1e-10), ONE[:1]) for y in (1.0, 0.0))
+    assert (one[0], one[1]) == (zero[1], zero[0])
+
+
+def test_a_state_of_one_number_is_conditioned(generator):
+    """An event without an axis, under each rule."""
+    law = dpm.GaussianLaw(ZERO[0], VARIANCE[0])
+    model = dpm.ReverseProcess(KERNEL, law.reversal(KERNEL))
+    row = dpm.GaussianLaw(ZERO[:1], VARIANCE[:1])
+    wide = dpm.ReverseProcess(KERNEL, row.reversal(KERNEL))
+    for look, other in (
+        (dpm.Noisy(ONE[0], 1.0), dpm.Noisy(ONE[:1], 1.0)),
+        (dpm.Known(ONE[0], FIRST[0]), dpm.Known(ONE[:1], FIRST[:1])),
+    ):
+        for rule, same in (
+            (dpm.predicted_rule, dpm.predicted_rule), (dpm.exact_rule(law), dpm.exact_rule(row)),
+        ):  # fmt: skip
+            seeds = (torch.Generator().manual_seed(0) for _ in "ab")
+            one, two = (
+                dpm.particles(m, r, 20, generator=g, rule=how)
+                for (m, r, how), g in zip(
+                    ((model, look, rule), (wide, other, same)), seeds, strict=True
+                )
+            )
+            torch.testing.assert_close(one.samples, two.samples[:, 0])
+            torch.testing.assert_close(one.log_evidence, two.log_evidence)
+    positive = one.mean(lambda x: x > 0)
+    assert 0 <= positive <= 1
+
+
+@pytest.mark.parametrize("rates", [[1.0], [1.0, 0.5], [0.5, 1.0, 0.5]])
+def test_the_exact_rule_takes_a_rate_of_1(rates):
+    """Nothing of the data passes it: the evidence is that of the prior, or of the edge step."""
+    kernel = dpm.GaussianKernel(torch.tensor(rates, **LIKE))
+    model = dpm.ReverseProcess(kernel, LAW.reversal(kernel))
+    found = dpm.moments_given(model, SEEN, dpm.exact_rule(LAW))
+    made = LAW.model_law(kernel)
+    mean, variance = posterior(made, SEEN.y, SEEN.s**2)
+    torch.testing.assert_close(found.mean, mean)
+    torch.testing.assert_close(found.covariance.diag(), variance)

@@ -52,13 +52,14 @@ def double(*numbers):
 
 def _check(equation="forward-marginal", **changes):
     arguments = {
+        "route": "a route",
         "computed": double(1, 2),
         "expected": double(1, 2),
         "tolerance": 1e-12,
         "because": "rounding",
         "mutants": {"sign": double(-1, 2), "a little more": double(1.1, 2)},
     } | changes
-    return check(equation, "a route", **arguments)
+    return check(equation, **arguments)
 
 
 STEP = Normal(x[t], sqrt(1 - beta[t]) * x[t - 1], beta[t])
@@ -115,6 +116,11 @@ NAN, INFINITY = float("nan"), float("inf")
         ({"mutants": {"bad": double(INFINITY, 2)}}, ValueError, r"mutants\['bad'\] must hold"),
         ({"mutants": {"bad": double(1, 2, 3)}}, ValueError, r"'bad'\] must have the shape"),
         ({"mutants": {}}, ValueError, "mutants must name"),
+        ({"mutants": [1.01]}, TypeError, "mutants must give values by name"),
+        ({"mutants": {1: 1.01}}, TypeError, "mutants must give values by name"),
+        ({"route": " "}, ValueError, "route must say where"),
+        ({"route": None}, TypeError, "route must be words"),
+        ({"because": None}, TypeError, "because must be words"),
         ({"computed": double(NAN, 2)}, ValueError, "computed must hold finite numbers, got NaN"),
         ({"expected": double(INFINITY, 2)}, ValueError, "expected must hold finite numbers"),
         (
@@ -318,7 +324,7 @@ def test_an_equation_is_measured_with_a_proof_and_a_check():
     assert status() == "measured"
 
 
-@pytest.mark.parametrize("text", ["[", "{}x", "{}", '[{"id": 1}]', "3", "\xff"])
+@pytest.mark.parametrize("text", ["[", "{}x", "{}", '[{"id": 1}]', "3", "\xff", "[" * 10**5])
 def test_a_foreign_or_truncated_file_is_named(ledger_folder, text):
     """A file that does not hold rows is named, and is not overwritten."""
     ledger_folder.mkdir()

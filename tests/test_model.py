@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 import torch
-from torch.distributions import Normal
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 import dpm_lib as dpm
 from dpm_lib.kernels import independent
@@ -141,6 +141,79 @@ def test_states_may_be_of_either_precision(kind, dtype, generator):
         assert model.sample(2, generator=generator).dtype == rates == model.dtype
         assert model.to(dtype).sample(2, generator=generator).dtype == dtype == kernel.dtype
         assert kernel.beta.dtype == torch.float64
+
+
+@pytest.mark.parametrize("network", [dpm.MLPNetwork, dpm.RBFNetwork, dpm.StepwiseNetwork])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_state_may_be_one_number(kind, network, generator):
+    """Events without an axis are as those of one coordinate."""
+    kernel = kind(torch.tensor([0.1, 0.2, 0.4]).double())
+    seeds = [torch.Generator().manual_seed(0) for _ in range(4)]
+    scalar, row = (
+        dpm.ReverseProcess(kernel, network(kernel, event, generator=g))
+        for event, g in zip(((), (1,)), seeds, strict=False)
+    )
+    x = (torch.rand(5, generator=generator, dtype=torch.float64) > 0.5).double()
+    found = dpm.bound(scalar, x, generator=seeds[2])
+    torch.testing.assert_close(found.K, dpm.bound(row, x[:, None], generator=seeds[3]).K)
+    assert scalar.sample(4, generator=generator).shape == (4,)
+
+
+def test_mixtures_of_each_coordinate_take_many_steps(generator):
+    """A law that is independent mixtures is answered for several steps, none of them the edge."""
+    kernel = dpm.GaussianKernel(torch.full((4,), 0.2).double())
+
+    def network(xt, t):
+        parts = Normal(torch.stack([xt, -xt], -1), torch.ones(()).to(xt))
+        choice = Categorical(torch.ones(*xt.shape, 2).to(xt))
+        return Independent(MixtureSameFamily(choice, parts), 1)
+
+    model = dpm.ReverseProcess(kernel, network, (3,))
+    x = torch.randn(3, 3, generator=generator, dtype=torch.float64)
+    mixed = model.step(x, torch.tensor([2, 3, 4]))
+    torch.testing.assert_close(mixed.log_prob(x), model.step(x, 3).log_prob(x))
+    assert dpm.bound(model, x, generator=generator).kl.isfinite().all()
+    with pytest.raises(ValueError, match="t must be an int"):
+        model.step(x, torch.tensor([1, 3, 4]))
+
+
+def test_a_network_may_have_no_event_shape_of_its_own():
+    """None is as if it had none."""
+    network = torch.nn.Identity()
+    network.event_shape = None
+    network.forward = lambda xt, t: xt
+    kernel = dpm.GaussianKernel(torch.full((3,), 0.2))
+    assert dpm.ReverseProcess(kernel, network, (3,)).event_shape == (3,)
+    network.event_shape = (4,)
+    with pytest.raises(ValueError, match="network must be made for events"):
+        dpm.ReverseProcess(kernel, network, (3,))
+
+
+@pytest.mark.parametrize("quiet", [torch.no_grad, torch.inference_mode])
+def test_a_look_without_gradients_costs_none(quiet):
+    """Tables that are cast once keep what they were made of."""
+    rates = torch.tensor([0.1, 0.2, 0.4]).requires_grad_()
+    kernel = dpm.GaussianKernel(rates * 1)
+    y, t = torch.ones(2, 3), torch.tensor([2, 3])
+    with quiet():
+        kernel.divergence(y, y, t, [y])
+    kernel.divergence(y, y, t, [y]).sum().backward()
+    assert rates.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_at_a_rate_of_1_the_variance_is_1_whatever_the_network_says(dtype):
+    """Nothing teaches it there, so it may say anything."""
+    kernel = dpm.GaussianKernel(dpm.schedules.erase_evenly(5))
+    y, z = torch.ones(1, 3, dtype=dtype), torch.zeros(1, 3, dtype=dtype)
+    found = [
+        (
+            kernel.head(y, 5, z, z + s).variance,
+            kernel.divergence(y, y, torch.tensor([5]), [z, z + s]),
+        )
+        for s in (-2000.0, 0.0)
+    ]
+    torch.testing.assert_close(found[0], found[1])
 
 
 def test_states_have_the_precision_of_the_parameters(generator):

@@ -102,6 +102,6 @@ def test_operators_of_the_log_odds_of_bits():
         of_data(kernel, c, t)
     names = [name for name, _ in seen]
     assert names.count(torch.ops.aten.log) == 1
-    assert len(names) <= 11
+    assert len(names) <= 13  # a product more for each of two sums: no difference of near numbers
     rows = [result for name, result in seen if name is torch.ops.aten.index_select]
     assert [len(row.flatten()) for row in rows] == [4]

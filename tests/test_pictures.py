@@ -148,6 +148,22 @@ def test_log_odds_of_the_data_give_the_best_step(generator):
     assert (wrong - exact).abs().max() > 0.01
 
 
+@pytest.mark.parametrize("rate", [1e-6, 1e-4, 0.13])
+@pytest.mark.parametrize("side", [-1, 1])
+def test_log_odds_keep_their_digits_at_the_end_of_the_chain(rate, side):
+    """Where hardly anything is left of the data, and a bit is nearly certain: in float32 too."""
+    kernel = dpm.BinomialKernel(dpm.schedules.cosine(1000), rate)
+    c, t = torch.tensor([[20.0 * side]]), torch.tensor([1000])
+    exact = of_data(kernel, c.double(), t)
+    kept, fresh = kernel.alpha_bar[999], kernel.beta_bar[999]
+    one = kept * (kernel.rate.logit() + c.double()).sigmoid() + rate * fresh
+    zero = kept * (-kernel.rate.logit() - c.double()).sigmoid() + (1 - rate) * fresh
+    wanted = one.log() - zero.log() - kernel.rate.logit()
+    torch.testing.assert_close(exact, wanted, rtol=1e-9, atol=1e-15)
+    error = (of_data(kernel, c, t).double() - exact).abs() / exact.abs()
+    assert error < max(1e-5, 2e-7 / exact.abs().item())
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("rate", [0.13, 0.9])
 def test_log_odds_are_the_formula_to_rounding(dtype, rate):
@@ -285,6 +301,15 @@ def test_cifar_from_a_folder(tmp_path, monkeypatch, generator):
         assert torch.equal(found.levels[2 * n - 2 : 2 * n], expected)
     back = found.scaler.inverse(found.test)
     assert (back - rows["test_batch.bin"][:, 1:].view(2, 3, 32, 32)).abs().max() <= 0.5 + 1e-3
+
+
+def test_an_archive_without_a_part_is_refused(tmp_path, monkeypatch, generator):
+    """No part of CIFAR-10 is left out in silence, nor all of them."""
+    with tarfile.open(tmp_path / fetched.CIFAR10, "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("cifar-10-batches-bin/readme.html"), io.BytesIO())
+    monkeypatch.setenv(fetched.FOLDER, str(tmp_path))
+    with pytest.raises(ValueError, match=r"as it was published, it lacks data_batch_1\.bin"):
+        dpm.cifar10(generator=generator)
 
 
 def test_bits_of_mnist_follow_the_grey_levels(mnist_folder, generator):

@@ -58,6 +58,7 @@ FORGERIES = [
     (CHECK, {"route": " "}, "route must say"),
     (CHECK, {"sources": {}}, "sources must give"),
     (CHECK, {"versions": {}}, "versions must give"),
+    (CHECK, {"error": 10**400}, "error must be of type"),
     (CHECK, {"steps": 3}, "belong to proofs"),
     (CHECK, rules(), "belong to proofs"),
     (CHECK, {"statement": "a=b"}, "belong to proofs"),

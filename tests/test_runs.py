@@ -8,6 +8,7 @@ import sys
 import time
 import types
 from functools import partial
+from itertools import chain, repeat
 
 import pytest
 import torch
@@ -143,6 +144,34 @@ def test_the_last_two_and_the_best_are_kept(tmp_path):
     assert (steps[runs.LAST], steps[runs.PREVIOUS]) == (STEPS, STEPS - 1)
     best = max(lines, key=lambda line: line["score"])
     assert steps[runs.BEST] == best["step"]
+
+
+def test_the_best_stays_where_its_line_is_lost(tmp_path, monkeypatch):
+    """A full disk, or somebody, takes the metrics; a worse model does not replace the best."""
+    scores = chain([-5.0, -1.0], repeat(-3.0))
+    monkeypatch.setattr(runs, "score", lambda made, model: next(scores))
+
+    def stop(step, K):
+        if step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(runs.Interrupted):
+        trained(tmp_path, seconds=0, report=stop)
+    (tmp_path / runs.METRICS).unlink()
+    trained(tmp_path, seconds=0, resume=True)
+    best = checkpoints.read(tmp_path / runs.BEST).notes
+    assert (best["step"], best["score"]) == (2, -1.0)
+
+
+def test_a_run_that_lost_its_last_checkpoint_is_not_overwritten(tmp_path):
+    """It says how to go on."""
+    trained(tmp_path, seconds=0)
+    (tmp_path / runs.LAST).unlink()
+    before = (tmp_path / runs.PREVIOUS).read_bytes()
+    for resume in (False, True):
+        with pytest.raises(ValueError, match=f"rename it to {runs.LAST} to go on"):
+            trained(tmp_path, resume=resume)
+    assert (tmp_path / runs.PREVIOUS).read_bytes() == before
 
 
 def test_a_damaged_checkpoint_is_refused_and_the_one_before_named(tmp_path):

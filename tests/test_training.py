@@ -267,3 +267,34 @@ def test_a_gradient_that_is_nan_changes_nothing(generator):
     with pytest.raises(ValueError, match=r"finite K, its gradient is nan at step 1"):
         dpm.fit(model, torch.ones(8, 2).double(), steps=3, generator=generator)
     assert torch.equal(model.network.p, torch.zeros(2).double())
+
+
+def test_a_state_of_another_training_is_refused(generator):
+    """Other sizes, no moments, averages or rates too many or too few; it goes on with its own."""
+
+    def trainer(hidden=8, **settings):
+        kernel = dpm.GaussianKernel(BETA)
+        seed = torch.Generator().manual_seed(0)
+        model = dpm.ReverseProcess(kernel, dpm.MLPNetwork(kernel, (2,), hidden, generator=seed))
+        x = torch.randn(64, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+        settings = dpm.Settings(9, batch=8, **settings)
+        return dpm.Trainer(model, x, settings, generator=torch.Generator().manual_seed(2))
+
+    first = trainer()
+    first.update()
+    state = first.state()
+    bare = {key: value for key, value in state.items() if not key.startswith("adam")}
+    others = [trainer(9), trainer(average=0.9), trainer(learn_rates=True)]
+    for other, found in [*((t, state) for t in others), (trainer(), bare), (trainer(), {})]:
+        with pytest.raises(ValueError, match="state must be that of this training, it differs in"):
+            other.restore(found)
+    for settings in ({"average": 0.9}, {"learn_rates": True}):
+        richer = trainer(**settings)
+        richer.update()
+        with pytest.raises(ValueError, match="state must be"):
+            trainer().restore(richer.state())
+    again = trainer()
+    with first.finished() as model:
+        again.model.load_state_dict(model.state_dict())
+    again.restore(state)
+    assert again.update() == first.update()

@@ -45,3 +45,11 @@ def test_parzen_prefers_means_to_the_truth(generator):
         for name, centres in (("truth", truth), ("mean", mean))
     }
     assert score["mean"] > score["truth"] + 20
+
+
+def test_far_from_the_origin_no_digits_are_lost(generator):
+    """A score depends on distances alone; many rows are multiplied as matrices."""
+    x, centres = torch.randn(2, 40, 2, generator=generator)
+    near, far = parzen(x, centres, 0.5), parzen(x + 1024, centres + 1024, 0.5)
+    torch.testing.assert_close(near, far, rtol=1e-3, atol=1e-2)
+    assert parzen(torch.zeros(3), torch.zeros(4), 1.0).shape == (3,)

@@ -1,5 +1,6 @@
 r""":math:`r(x^{(0)})`: what is known of an example, by a noisy look or exactly."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -26,7 +27,7 @@ class Noisy:
 
     Raises:
         TypeError: y is no tensor, or s no number.
-        ValueError: y is not finite, or s is not positive and finite.
+        ValueError: y is not finite, s is not positive and finite, or of another dtype or device.
 
     Source: :eq:`gaussian-product`.
 
@@ -44,6 +45,11 @@ class Noisy:
         if isinstance(self.s, Tensor):
             doors.positive("s", doors.tensor("s", self.s, "that broadcasts to y"))
             _broadcast("s", self.s, self.y)
+            if (self.s.dtype, self.s.device) != (self.y.dtype, self.y.device):
+                raise ValueError(
+                    f"s must be of {self.y.dtype} on {self.y.device}, as y is, got {self.s.dtype} "
+                    f"on {self.s.device}"
+                )
         else:
             doors.number("s", self.s, above=0)
 
@@ -93,7 +99,7 @@ class Known:
 
     def log_prob(self, x0: Tensor) -> Tensor:
         """0 where the known coordinates are right, minus infinity elsewhere, ``(B,)``."""
-        right = ((x0 == self.values) | ~self.mask).flatten(1).all(1)
+        right = ((x0 == self.values) | ~self.mask)[..., None].flatten(1).all(1)
         return torch.where(right, 0.0, -torch.inf).to(x0)
 
     def settle(self, x: Tensor) -> Tensor:
@@ -135,8 +141,8 @@ class Flipped:
 
     def log_prob(self, x0: Tensor) -> Tensor:
         """Log probability of the bits that were seen, given each example, ``(B,)``, nats."""
-        rate = (1 - self.c) * x0 + self.c * (1 - x0)
-        return _of_event(Bernoulli(rate, validate_args=False).log_prob(self.y), x0)
+        kept, turned = x0.new_tensor([math.log1p(-self.c), math.log(self.c)])
+        return _of_event(torch.where(x0 == self.y, kept, turned), x0)
 
 
 Likelihood: TypeAlias = Noisy | Known | Flipped | Callable[[Tensor], Tensor]

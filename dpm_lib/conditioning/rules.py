@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Distribution, Independent, MixtureSameFamily, Normal
 
+from dpm_lib import doors
 from dpm_lib.conditioning.likelihoods import Flipped, Known, Likelihood, Noisy, observed
 from dpm_lib.exact.law import mix
 from dpm_lib.kernels import Kernel, independent
@@ -128,9 +129,17 @@ def predicted_rule(model: ReverseProcess, likelihood: Likelihood, n: int) -> Gui
     expects by at most 3 standard deviations.  For every model the rule is a guess, which the
     weights of :func:`dpm_lib.particles` correct.
 
+    Raises:
+        ValueError: a rate before the last is 1: then no step tells what example to expect.
+
     Source: :eq:`look-ahead`, :eq:`forward-posterior`, :eq:`forward-posterior-binomial`.
     """
     kernel = model.kernel
+    if (kernel.alpha_bar[1:-1] == 0).any():
+        raise ValueError(
+            "model must have rates below 1 before the last for dpm.predicted_rule, got a rate of "
+            "1: use dpm.exact_rule"
+        )
 
     def last(x: Tensor) -> Look:
         law = kernel.step(x, 1)
@@ -232,7 +241,7 @@ def times(law: Distribution, r: Likelihood, power: float) -> Distribution:
         parts = law.component_distribution
         if not isinstance(r, Noisy | Known | Flipped):
             raise ValueError(_needs_gaussians("mixtures"))
-        r = seen_by_each(r)
+        r = seen_by_each(r, len(law.event_shape))
         logits = law.mixture_distribution.logits + log_mean(r, parts, power)
         return mix(logits, _product(parts, r, power))
     return _product(law, r, power)
@@ -280,14 +289,15 @@ def log_mean(r: Likelihood, law: Any, power: float = 1.0) -> Tensor:
     return _sum(each.where(torch.as_tensor(where, device=each.device), 0.0), events)
 
 
-def seen_by_each(r: Any) -> Any:
-    """The likelihood with an axis more before the event, that of a mixture's components."""
+def seen_by_each(r: Any, events: int) -> Any:
+    """The likelihood with one axis more before the event, that of a mixture's components."""
+    axis = -events - 1
     if isinstance(r, Known):
-        return Known(r.values.unsqueeze(-2), r.mask.unsqueeze(-2))
+        return Known(r.values.unsqueeze(axis), r.mask.unsqueeze(axis))
     if isinstance(r, Noisy):
-        s = r.s.expand(r.y.shape).unsqueeze(-2) if isinstance(r.s, Tensor) else r.s
-        return Noisy(r.y.unsqueeze(-2), s)
-    return Flipped(r.y.unsqueeze(-2), r.c)
+        s = r.s.expand(r.y.shape).unsqueeze(axis) if isinstance(r.s, Tensor) else r.s
+        return Noisy(r.y.unsqueeze(axis), s)
+    return Flipped(r.y.unsqueeze(axis), r.c)
 
 
 def bit_odds(r: Likelihood, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -301,7 +311,8 @@ def bit_odds(r: Likelihood, like: Tensor) -> tuple[Tensor, Tensor]:
         return one, torch.where(r.mask, 1 - r.values, 1.0).to(like)
     if isinstance(r, Flipped):
         one = (1 - r.c) * r.y + r.c * (1 - r.y)
-        return one.to(like), (1 - one).to(like)
+        zero = (1 - r.c) * (1 - r.y) + r.c * r.y
+        return one.to(like), zero.to(like)
     raise ValueError(_needs_gaussians("bits"))
 
 
@@ -313,9 +324,14 @@ def log_r(r: Any, x: Tensor) -> Tensor:
     """Log of the factor of each state, ``(B,)``, nats.
 
     Raises:
+        TypeError: a function gives no tensor.
         ValueError: a function gives another shape, NaN, or no slope where one is asked for.
     """
     value: Tensor = r.log_prob(x) if isinstance(r, Noisy | Known | Flipped) else r(x)
+    if not isinstance(value, Tensor):
+        raise TypeError(
+            f"likelihood must give a tensor, log r of each state, got {doors.name_of(value)}"
+        )
     if value.shape != x.shape[:1]:
         raise ValueError(
             f"likelihood must give one log r for each of {len(x)} states, "

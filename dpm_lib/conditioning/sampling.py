@@ -55,7 +55,7 @@ class Particles:
 
     def mean(self, f: Callable[[Tensor], Tensor] = lambda x: x) -> Tensor:
         """Weighted mean of a function of the samples, which gives a row for each."""
-        return torch.tensordot(self.weights, f(self.samples), dims=1)
+        return torch.tensordot(self.weights, f(self.samples).to(self.weights), dims=1)
 
 
 @torch.no_grad()
@@ -130,8 +130,8 @@ def particles(
 
     Raises:
         TypeError: as :func:`sample_given`, or resample_below is no number.
-        ValueError: as :func:`sample_given`, resample_below is not in 0 … 1, or the rule clamps
-            known coordinates at every step, which no weight can correct.
+        ValueError: as :func:`sample_given`, resample_below is not in 0 … 1, the factor is 0 at a
+            state, or the rule clamps known coordinates at every step, which no weight can correct.
 
     Source: :eq:`normalised-rule`, :eq:`tilted-trajectory`, paper eq. 22.
     """
@@ -144,7 +144,7 @@ def particles(
         family = torch.arange(n, device=x.device)
         for t in range(model.kernel.T, 0, -1):
             look = guide.look(x, t)
-            log_w = log_w + look.log_factor
+            log_w = log_w + _positive(look.log_factor)
             if _size(log_w) < resample_below * n:
                 log_evidence = log_evidence + _log_mean(log_w)
                 chosen = _systematic(log_w, generator)
@@ -173,6 +173,16 @@ def particles(
     return Particles(x, log_w, size, log_evidence)
 
 
+def _positive(log_factor: Tensor) -> Tensor:
+    """The log factors of states, if none is minus infinity."""
+    if log_factor.isneginf().any():
+        raise ValueError(
+            "likelihood must be above 0 at every state for weights to correct the rule, got a "
+            "log r of -inf at one"
+        )
+    return log_factor
+
+
 def _check_weighted(guide: Guide, resample_below: Any) -> None:
     """Refuse a rule that no weight can correct, and a threshold that is no part of n."""
     if isinstance(resample_below, bool) or not isinstance(resample_below, int | float):
@@ -194,7 +204,7 @@ def moments_given(model: ReverseProcess, likelihood: Likelihood, rule: Rule) -> 
     They are carried along the chain, so this tells the bias of a rule to rounding.
 
     Raises:
-        TypeError: no model or likelihood.
+        TypeError: no model, likelihood or rule.
         ValueError: the likelihood does not fit the model or the rule, or a step is no Gaussian with
             a mean that is linear in the state and a variance that does not depend on it.
 
@@ -203,7 +213,7 @@ def moments_given(model: ReverseProcess, likelihood: Likelihood, rule: Rule) -> 
     doors.instance("model", model, ReverseProcess)
     check_likelihood(likelihood, model, None)
     d = model.event_shape.numel()
-    guide = rule(model, likelihood, 1)
+    guide = _made(rule, model, likelihood, 1)
     known = likelihood if isinstance(likelihood, Known) else None
     start = _independent_normal(guide.start)
     mean, spread = start.mean.reshape(d), start.variance.reshape(d).diag()
@@ -252,11 +262,13 @@ def _guide(
     model.check_network()
     doors.integer("n", n)
     doors.generator_on(kernel.beta.device, g)
-    if not callable(rule):
-        raise TypeError(
-            f"rule must be dpm.predicted_rule or another rule, got {doors.name_of(rule)}"
-        )
     check_likelihood(r, model, n if batch else None)
+    return _made(rule, model, r, n)
+
+
+def _made(rule: Any, model: ReverseProcess, r: Likelihood, n: int) -> Guide:
+    """What a rule makes, if it is one."""
+    doors.called("rule", rule, "model", "likelihood", "n")
     guide = rule(model, r, n)
     if not isinstance(guide, Guide):
         raise TypeError(
@@ -273,7 +285,7 @@ def _log_ratio(look: Look, x: Tensor, r: Likelihood, t: int) -> Tensor:
     """Log of the model's step over the one taken; of the last, only what is known remains."""
     if t == 1 and isinstance(r, Known):
         each = look.law.base_dist.log_prob(x)  # type: ignore[attr-defined]
-        return each.where(r.mask, 0.0).flatten(1).sum(1)
+        return each.where(r.mask, 0.0)[..., None].flatten(1).sum(1)
     return look.law.log_prob(x) - look.proposal.log_prob(x)
 
 

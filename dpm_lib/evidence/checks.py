@@ -81,10 +81,16 @@ def check(
         ValueError: the equation is unknown; no mutant is given, or none that is a near miss; the
             shapes differ; a value is empty or not finite; both routes share their memory; not
             exactly one of tolerance and standard_error is given, or it is not positive, or it
-            allows an error as large as the numbers.
-        TypeError: a value is not a real number or a tensor of real numbers.
+            allows an error as large as the numbers; route is empty.
+        TypeError: a value is not a real number or a tensor of real numbers, route or because is no
+            text, or mutants give no values by name.
     """
     _known(equation, mutants)
+    for name, words in {"route": route, "because": because}.items():
+        if not isinstance(words, str):
+            raise TypeError(f"{name} must be words, got {doors.name_of(words)}")
+    if not route.strip():
+        raise ValueError(f"route must say where the expected value comes from, got {route!r}")
     value, truth = _two_routes(computed, expected)
     scale, limit = _limits(truth, tolerance, standard_error)
     if standard_error is not None:
@@ -150,6 +156,8 @@ def prove(equation: str, derivation: Any, *, mutants: Mapping[str, Any]) -> Row:
 def _known(equation: str, mutants: Mapping[str, Any]) -> None:
     if equation not in EQUATIONS:
         raise ValueError(f"equation must be an id of dpm_lib.evidence.equations, got {equation!r}")
+    if not isinstance(mutants, Mapping) or not all(isinstance(name, str) for name in mutants):
+        raise TypeError(f"mutants must give values by name, got {doors.name_of(mutants)}")
     if not mutants:
         raise ValueError(f"mutants must name at least one damaged formula of {equation!r}")
 

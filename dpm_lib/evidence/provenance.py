@@ -1,8 +1,8 @@
 """Where a row comes from: the code of the library, the cells that made it, their parameters.
 
 A row counts as long as the library's code that was loaded when it was made is that of today, and
-the cells or the test that made it stand in the book.  Docstrings, comments, blank lines and line
-endings are no code.
+the cells or the test that made it stand in the book.  Docstrings, lines that are comments, blank
+lines and line endings are no code.
 """
 
 import ast

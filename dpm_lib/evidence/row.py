@@ -145,7 +145,8 @@ def parse(data: dict[str, Any]) -> Row:
 
 def _has_type(value: Any, kind: type) -> bool:
     if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        whole = type(value) is int and abs(value) <= 2**53
+        return isinstance(value, float) or whole
     return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
 
 

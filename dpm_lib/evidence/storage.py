@@ -97,7 +97,7 @@ def read(path: Path) -> list[dict[str, Any]]:
     """
     try:
         table = json.loads(path.read_text(encoding="utf8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path.name} must be a list of rows of evidence: {error}") from error
     named = ("equation", "kind", "route")
     if not isinstance(table, list) or not all(

@@ -89,10 +89,11 @@ class GaussianLaw(Law):
         return self.marginal(kernel, t).entropy()
 
     def _step_entropy(self, kernel: Kernel, t: int) -> Tensor:
-        return noise_entropy(kernel.beta[t - 1].expand(self.event_shape))
+        return noise_entropy(kernel.beta[t - 1].expand(self.event_shape)[..., None].flatten())
 
     def _best_step_entropy(self, kernel: Kernel, t: int) -> Tensor:
-        return noise_entropy(reversed_step(kernel, self.mean, t, self.mean, self.variance)[2])
+        spread = reversed_step(kernel, self.mean, t, self.mean, self.variance)[2]
+        return noise_entropy(spread[..., None].flatten())
 
     def gap(self, kernel: Kernel) -> Tensor:
         r"""What the bound of eq. 12 is below L for exactly reversed steps, a scalar, nats.
@@ -171,7 +172,7 @@ def reversed_step(
 
 
 def noise_entropy(variance: Tensor) -> Tensor:
-    """Entropy of independent normals of these variances, the event on the last axes, nats."""
+    """Entropy of independent normals of these variances, the event on the last axis, nats."""
     return 0.5 * torch.log(2 * torch.pi * torch.e * variance).sum(-1)
 
 

@@ -1,5 +1,7 @@
 r""":math:`q(x^{(0)}) = \sum_k w_k\, \mathcal N(x^{(0)}; m_k, v_k I)`, Gaussian mixtures."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.distributions import Independent, MixtureSameFamily, Normal
@@ -157,7 +159,7 @@ class MixtureLaw(Law):
         reach, h = REACH * std.max(), SPACING * std.min().item()
         low, high = (means.amin(0) - reach).tolist(), (means.amax(0) + reach).tolist()
         sides = [int((b - a) / h) + 2 for a, b in zip(low, high, strict=True)]
-        if torch.tensor(sides).prod() > POINTS:
+        if math.prod(sides) > POINTS:
             raise ValueError(
                 f"variance must be larger, for the grid of the entropy to have at most {POINTS} "
                 f"points, got {sides}"

@@ -138,9 +138,9 @@ class PatternLaw(Law):
             )
         number = torch.arange(2**d, device=self.patterns.device)
         states = (number[:, None] >> torch.arange(d, device=number.device)) & 1
-        rate = kernel.marginal(self.patterns, t).base_dist.probs
-        bits = states.to(rate.dtype)
-        each = bits @ rate.logit().T + torch.log1p(-rate).sum(1)
+        logits = kernel.marginal(self.patterns, t).base_dist.logits
+        bits = states.to(logits.dtype)
+        each = bits @ logits.T - torch.nn.functional.softplus(logits).sum(1)
         return bits, torch.logsumexp(self.weights.log() + each, 1)
 
 

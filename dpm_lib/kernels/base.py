@@ -18,11 +18,11 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, MixtureSameFamily, kl_divergence
+from torch.distributions import Distribution, Independent, kl_divergence
 
 from dpm_lib import doors, schedules
 from dpm_lib.kernels.draws import draw
-from dpm_lib.kernels.laws import independent
+from dpm_lib.kernels.laws import independent, of_mixtures
 from dpm_lib.kernels.tables import Tables
 
 __all__ = ["Kernel", "Steps"]
@@ -152,7 +152,7 @@ class Kernel(Tables, ABC):
         Raises:
             ValueError: some row takes the edge step, and the law is a mixture.
         """
-        if isinstance(law, MixtureSameFamily):
+        if of_mixtures(law):
             if rows.any():
                 raise ValueError(
                     "t must be an int where the network returns mixtures, got a tensor that holds 1"

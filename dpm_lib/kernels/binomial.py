@@ -57,7 +57,7 @@ class BinomialKernel(Kernel):
         self.steps_table("_identity", *logits[:2])
         same, fresh = self.alpha_bar[1:-1], self.beta_bar[1:-1]
         one, zero = self.rate * fresh, (1 - self.rate) * fresh
-        self.steps_table("_given_data", zero, same + one - zero, one, same + zero - one)
+        self.steps_table("_given_data", zero, same + one, one, same + zero)
 
     def prior(self, shape: Sequence[int], dtype: torch.dtype | None = None) -> Independent:
         r"""Prior :math:`\pi = \mathcal B(\rho)` on states of a shape that includes the batch.
@@ -65,7 +65,9 @@ class BinomialKernel(Kernel):
         Source: :eq:`stationarity`, :eq:`reverse-prior`, paper eqs. 1 and 4.
         """
         self.check_tables()
-        return _bits(self.rate.to(dtype or self.dtype).expand(doors.event("shape", shape)))
+        return _bits(
+            self.rate.to(doors.state_dtype(dtype or self.dtype)).expand(doors.event("shape", shape))
+        )
 
     def step(self, x_prev: Tensor, t: Steps) -> Independent:
         r"""One forward step.
@@ -177,7 +179,7 @@ class BinomialKernel(Kernel):
         zero, more = self.rows_of("_identity", t, x0)
         logits = outputs[0] + torch.addcmul(zero, more, xt)
         cross = nn.functional.binary_cross_entropy_with_logits(logits, rate, reduction="none")
-        return (cross - entropy).flatten(1).sum(1)
+        return (cross - entropy)[..., None].flatten(1).sum(1)
 
     def noises(self, x: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
         """Uniform numbers of the shape of x for T - 1 steps."""

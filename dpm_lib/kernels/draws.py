@@ -30,7 +30,8 @@ def draw(distribution: Distribution, generator: torch.Generator) -> Tensor:
 
     Raises:
         TypeError: the law is none of these, or the generator is none.
-        ValueError: the generator is on another device than the law.
+        ValueError: the generator is on another device than the law, or the probabilities of a
+            choice or a mixture are NaN.
 
     >>> bits = Independent(Bernoulli(torch.tensor([[0.0, 1.0]])), 1)
     >>> draw(bits, torch.Generator())

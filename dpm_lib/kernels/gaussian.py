@@ -75,7 +75,9 @@ class GaussianKernel(Kernel):
         Source: :eq:`stationarity`, :eq:`reverse-prior`, paper eqs. 1 and 4.
         """
         self.check_tables()
-        mean = self.beta.new_zeros(doors.event("shape", shape), dtype=dtype or self.dtype)
+        mean = self.beta.new_zeros(
+            doors.event("shape", shape), dtype=doors.state_dtype(dtype or self.dtype)
+        )
         return _normal(mean, mean.new_ones(()))
 
     def step(self, x_prev: Tensor, t: Steps) -> Independent:
@@ -173,7 +175,7 @@ class GaussianKernel(Kernel):
         if not z_sigma:
             return _normal(mean, self.coefficient(self._scale, t - 1, xt))
         beta = self.coefficient(self.beta, t - 1, xt)
-        variance = beta / (beta + (1 - beta) * torch.exp(-z_sigma[0]))
+        variance = beta / (beta + (1 - beta) * _falling(z_sigma[0]))
         return _normal(mean, variance.sqrt())
 
     def prior_entropy(self, event_shape: Sequence[int]) -> Tensor:
@@ -183,7 +185,9 @@ class GaussianKernel(Kernel):
 
         Source: :eq:`prior-entropy`.
         """
-        return self.beta.new_tensor(math.prod(event_shape) / 2 * math.log(2 * math.pi * math.e))
+        return self.beta.new_tensor(
+            math.prod(doors.event("event_shape", event_shape)) / 2 * math.log(2 * math.pi * math.e)
+        )
 
     def prior_surplus(self, x0: Tensor) -> Tensor:
         r"""How far the log prior of each example is above its mean, ``(B,)``, nats.
@@ -241,12 +245,12 @@ class GaussianKernel(Kernel):
         target = torch.addcmul(aim * x0, aim_xt, xt, value=-1)
         square = nn.functional.mse_loss(z_mu, target, reduction="none")
         if not z_sigma:
-            lost = weight.flatten() * square.flatten(1).sum(1)
+            lost = weight.flatten() * square[..., None].flatten(1).sum(1)
             return torch.add(lost, rest[0].flatten(), alpha=d)
         variance, odds = rest
-        ratio = torch.addcmul(variance, odds, torch.exp(-z_sigma[0]))
+        ratio = torch.addcmul(variance, odds, _falling(z_sigma[0]))
         excess = ratio * (weight * square).add_(1) - ratio.log()
-        return (excess.flatten(1).sum(1) - d) / 2
+        return (excess[..., None].flatten(1).sum(1) - d) / 2
 
     def noises(self, x: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
         """Standard normals of the shape of x for T - 1 steps."""
@@ -272,7 +276,7 @@ class GaussianKernel(Kernel):
 
         Source: :eq:`bound-correction`.
         """
-        each = x0.double().square().flatten(1).mean(1)
+        each = x0.double().square()[..., None].flatten(1).mean(1)
         m2 = each.mean().item()
         error = min(each.std(correction=0).item(), math.sqrt(2)) / math.sqrt(len(x0))
         if not abs(m2 - 1) <= 0.02 + 4 * error:
@@ -286,6 +290,11 @@ class GaussianKernel(Kernel):
 def _normal(mean: Tensor, scale: Tensor) -> Independent:
     """Normals with the event over every axis but the first, in the dtype of the mean."""
     return independent(Normal, mean.ndim - 1, loc=mean, scale=scale.to(mean.dtype))
+
+
+def _falling(z: Tensor) -> Tensor:
+    r""":math:`e^{-z}`, finite: at a rate of 1 it is multiplied by 0, and nothing teaches z."""
+    return torch.exp(-z).clamp(max=torch.finfo(z.dtype).max)
 
 
 def _noise(x: Tensor, shape: Sequence[int], generator: torch.Generator) -> Tensor:

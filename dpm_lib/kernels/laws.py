@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from torch import Tensor
-from torch.distributions import Distribution, Independent
+from torch.distributions import Distribution, Independent, MixtureSameFamily
 
-__all__ = ["independent"]
+__all__ = ["independent", "of_mixtures"]
 
 
 def independent(
@@ -19,3 +19,8 @@ def independent(
     torch.Size([2])
     """
     return Independent(family(**parameters, validate_args=False), events, validate_args=False)
+
+
+def of_mixtures(law: Distribution) -> bool:
+    """Whether a law is a mixture, or one in each coordinate: no divergence from it is known."""
+    return isinstance(law.base_dist if isinstance(law, Independent) else law, MixtureSameFamily)

@@ -67,7 +67,8 @@ class Tables(nn.Module):
     def narrowed(self, name: str, dtype: torch.dtype) -> Tensor:
         """A table in the dtype of states, cast once."""
         if (name, dtype) not in self._cast:
-            self._cast[name, dtype] = self.get_buffer(name).to(dtype)
+            with torch.inference_mode(False), torch.enable_grad():  # for who asks next
+                self._cast[name, dtype] = self.get_buffer(name).to(dtype)
         return self._cast[name, dtype]
 
     def rows_of(self, name: str, t: Tensor, x: Tensor) -> tuple[Tensor, ...]:

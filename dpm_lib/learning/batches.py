@@ -88,6 +88,7 @@ class _Loaded:
         if batch is None:
             raise ValueError("x0 must load examples, it loaded none")
         examples = batch[0] if isinstance(batch, list | tuple) else batch
+        examples = doors.from_array("x0", examples, self.device, self.dtype)
         if not isinstance(examples, Tensor):
-            raise TypeError(f"x0 must load tensors, it loaded {doors.name_of(examples)}")
+            raise TypeError(f"x0 must load tensors or arrays, it loaded {doors.name_of(examples)}")
         return examples.to(self.device, self.dtype)

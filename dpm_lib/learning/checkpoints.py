@@ -67,8 +67,9 @@ def save(
         beside: other tensors to keep.
 
     Raises:
-        TypeError: no model, or its network is no ``nn.Module``.
-        ValueError: its kernel is none of the library.
+        TypeError: no model, its network is no ``nn.Module``, its scaler no :class:`dpm_lib.Scaler`,
+            or beside holds what is no tensor.
+        ValueError: its kernel is none of the library, or the notes are not ready for JSON.
         OSError: the file cannot be written; one that was there is as it was.
     """
     doors.instance("model", model, ReverseProcess)
@@ -78,6 +79,17 @@ def save(
             "network must be a torch.nn.Module to be saved, got "
             f"{doors.name_of(model.network)}: a closed form is made again from its law"
         )
+    if model.scaler is not None and not isinstance(model.scaler, Scaler):
+        raise TypeError(
+            f"scaler must be a dpm.Scaler to be saved, got {doors.name_of(model.scaler)}"
+        )
+    for name, value in (beside or {}).items():
+        if not isinstance(value, Tensor):
+            raise TypeError(f"beside must hold tensors by name, got {doors.name_of(value)}: {name}")
+    try:
+        json.dumps(dict(notes or {}), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"notes must be ready for JSON, got {notes!r}: {error}") from None
     kept = _saved(model) | {BESIDE + name: value for name, value in (beside or {}).items()}
     tensors = {name: value.detach().cpu().clone().contiguous() for name, value in kept.items()}
     header = {
@@ -113,6 +125,7 @@ def load(
 
     Raises:
         FileNotFoundError: there is no such file.
+        TypeError: network cannot be called with these two, or makes no ``nn.Module``.
         ValueError: the file is cut off, altered or foreign, or its network must be given.
     """
     return read(path, network=network, device=device).model
@@ -126,20 +139,26 @@ def read(
 ) -> Checkpoint:
     """Read a model and what was saved with it; arguments and errors are those of :func:`load`."""
     where, path = doors.device_like(device), Path(path)
+    if network is not None:
+        doors.called("network", network, "kernel", "event_shape")
     tensors, header = _contents(path)
     try:
+        notes = header["notes"]
         kernel, event = _kernel(tensors, header, where), tuple(header["event_shape"])
-        made = network(kernel, event) if network else _network(kernel, event, header, path)
+        ours = None if network else _network(kernel, event, header, path)
         scaler = _scaler(tensors["scaler.scale"]).to(where) if header["scaled"] else None
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path.name} must describe a model of this library, {library_version()}, its header "
             f"does not: {type(error).__name__}: {error}"
         ) from error
+    made = network(kernel, event) if network else ours
+    if not isinstance(made, nn.Module):
+        raise TypeError(f"network must make a torch.nn.Module, got {doors.name_of(made)}")
     model = ReverseProcess(kernel, made.to(where), event, scaler)
     _fill(model, {name: t for name, t in tensors.items() if not name.startswith(BESIDE)}, path)
     beside = {n.removeprefix(BESIDE): t for n, t in tensors.items() if n.startswith(BESIDE)}
-    return Checkpoint(model, header["notes"], beside)
+    return Checkpoint(model, notes, beside)
 
 
 def _kernel(tensors: dict[str, Tensor], header: dict[str, Any], where: torch.device) -> Kernel:

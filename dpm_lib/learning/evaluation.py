@@ -65,9 +65,10 @@ def evaluate(
 
     Raises:
         TypeError: no model, no generator, or repeats or steps is no integer.
-        ValueError: x0 is not data for the kernel, or has fewer than 2 examples, or has not gone
-            through the model's scaler; repeats or steps is not positive; or the network leads to
-            NaN.
+        ValueError: x0 is not data for the kernel, or has fewer than 2 examples, or, where the model
+            has a scaler, a second moment not between 1/100 and 100 (raw data nearer to 1 are not
+            noticed: give what comes out of ``model.scaler``); repeats or steps is not positive; or
+            the network leads to NaN.
 
     Source: :eq:`bound-entropies`, :eq:`bound-correction`, :eq:`null-log-likelihood`,
     paper eq. 14 and Table 1.
@@ -203,4 +204,4 @@ def record_file(name: str, folder: str | os.PathLike[str] | None = None) -> Path
             "folder must be given (on the command line by --out) where the library is installed "
             "without the book, got None"
         )
-    return Path(folder or EXPERIMENTS) / f"{name}.json"
+    return Path(EXPERIMENTS if folder is None else folder) / f"{name}.json"

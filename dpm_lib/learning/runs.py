@@ -100,7 +100,7 @@ def train(
     first = parallel.rank() == 0
     with _owned(folder) as show, _asked_to_stop() as stop:
         trainer = _trainer(made, folder, resume)
-        best = _cut(folder / METRICS, trainer.step) if first else math.nan
+        best = _highest(folder, trainer.step) if first else math.nan
         sums: list[float] = []
         begin = since = time.monotonic()
         while trainer.step < trainer.settings.steps:
@@ -122,6 +122,11 @@ def _trainer(made: Made, folder: Path, resume: bool) -> Trainer:
     """At the first update, or where the last checkpoint of the folder was."""
     before = restored(folder, device=made.generator.device)
     if before is None:
+        if (folder / PREVIOUS).exists():
+            raise ValueError(
+                f"out must be a folder without a run, got {str(folder)!r} with a {PREVIOUS} and no "
+                f"{LAST}: rename it to {LAST} to go on from it"
+            )
         return Trainer(made.model, made.data.source, made.settings, generator=made.generator)
     if not resume:
         raise ValueError(
@@ -207,6 +212,17 @@ def _checkpoint(
         (folder / f".{PREVIOUS}.new").replace(folder / PREVIOUS)
     new.replace(folder / LAST)
     return max(best, now)
+
+
+def _highest(folder: Path, step: int) -> float:
+    """The highest score up to a step, or that of the best checkpoint, whose line may be missing."""
+    best = _cut(folder / METRICS, step)
+    if not step:
+        return best
+    try:
+        return max(best, float(read(folder / BEST).notes["score"]))
+    except (FileNotFoundError, ValueError, KeyError):
+        return best
 
 
 def _cut(path: Path, step: int) -> float:

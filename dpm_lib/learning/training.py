@@ -182,6 +182,8 @@ class Trainer:
     def state(self) -> dict[str, Tensor]:
         """All that the next update depends on beside the model, as tensors by name.
 
+        But for the place in a DataLoader, which begins anew.
+
         The model is that of :meth:`finished`; where averages are kept, the parameters are here:
         take it first, and save the model of :meth:`finished` with it.
         """
@@ -200,21 +202,27 @@ class Trainer:
         Raises:
             ValueError: the state is of another training.
         """
-        wanted = {f"average.{i}": average for i, average in enumerate(self.averages)}
-        wanted |= {f"parameter.{i}": self.parameters[i] for i in range(len(self.averages))}
-        wanted |= {"rates": self.rates.logits} if self.rates else {}
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key in state.keys() - wanted - {"step", "generator"}:
-            _, i, name = key.split(".")
-            moments.setdefault(int(i), {})[name] = state[key]
-        odd = [key for key, p in wanted.items() if key not in state or state[key].shape != p.shape]
-        if odd or not {"step", "generator"} <= state.keys():
-            raise ValueError(f"state must be that of this training, it lacks {odd[:5]}")
+        kept = {f"average.{i}": average for i, average in enumerate(self.averages)}
+        kept |= {f"parameter.{i}": self.parameters[i] for i in range(len(self.averages))}
+        kept |= {"rates": self.rates.logits} if self.rates else {}
+        wanted = kept | {"step": torch.tensor(0), "generator": self.generator.get_state()}
+        moments = {}
+        for i, p in enumerate(self.parameters):
+            like = {"step": torch.tensor(0.0), "exp_avg": p, "exp_avg_sq": p}
+            if any(f"adam.{i}.{name}" in state for name in like):
+                wanted |= {f"adam.{i}.{name}": value for name, value in like.items()}
+                moments[i] = {name: state.get(f"adam.{i}.{name}") for name in like}
+        shapes = [{key: value.shape for key, value in all_.items()} for all_ in (wanted, state)]
+        odd = sorted({key for key, _ in shapes[0].items() ^ shapes[1].items()})
+        if odd or (state["step"] > 0 and not moments):
+            raise ValueError(
+                f"state must be that of this training, it differs in {odd[:5] or 'adam'}"
+            )
         self.step = doors.integer("step", int(state["step"]), 0)
         self.generator.set_state(state["generator"].cpu())
         with torch.no_grad():
-            for key, p in wanted.items():
-                p.copy_(state[key])
+            for key, value in kept.items():
+                value.copy_(state[key])
         if self.rates:
             self.rates.settle()
         groups = self.adam.state_dict()["param_groups"]
@@ -253,8 +261,8 @@ def fit(
 ) -> Tensor:
     """Train a model; return the estimates of K from each batch, ``(steps,)``, nats per example.
 
-    Each update draws a batch and one t for each example, and follows the gradient of the sampled
-    bound with Adam.
+    Each update draws a batch and its steps t, as the objective says, and follows the gradient of
+    the sampled bound with Adam.
 
     Args:
         model, x0, generator: as in :class:`Trainer`.

@@ -45,11 +45,12 @@ def parzen(x: Tensor, centres: Tensor, width: float) -> Tensor:
             f"centres must be {x.dtype} with events {tuple(x.shape[1:])}, as x, got "
             f"{doors.name_of(centres)}"
         )
-    c = centres.flatten(1)
+    middle = centres.mean(0)  # far from the origin distances would lose their digits
+    x, c = ((y - middle)[..., None].flatten(1) for y in (x, centres))
     norm = c.shape[1] * math.log(width * math.sqrt(2 * math.pi)) + math.log(len(c))
-    parts = x.flatten(1).split(ROWS)
     found = torch.cat([
-        torch.logsumexp((torch.cdist(part, c) / width).square() / -2, 1) - norm for part in parts
+        torch.logsumexp((torch.cdist(part, c) / width).square() / -2, 1) - norm
+        for part in x.split(ROWS)
     ])  # fmt: skip
     if not found.isfinite().all():
         raise ValueError(

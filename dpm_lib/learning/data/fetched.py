@@ -84,6 +84,11 @@ def _contents(file: str) -> dict[str, bytes]:
         found = _unpacked(path)
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise ValueError(f"{path} must be whole, it cannot be unpacked: {error}") from None
+    wanted = [n for n in CONTENT if n.endswith(".bin")] if file == CIFAR10 else [path.stem]
+    if lost := [name for name in wanted if name not in found]:
+        raise ValueError(
+            f"{path} must be as it was published, it lacks {lost[0]}: delete it to fetch it anew"
+        )
     for name, content in found.items():
         if hashlib.sha256(content).hexdigest() != CONTENT[name]:
             raise ValueError(

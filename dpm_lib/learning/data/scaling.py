@@ -48,7 +48,7 @@ class Scaler(nn.Module):
 
     def __init__(self, y: Tensor, per_coordinate: bool = False) -> None:
         super().__init__()
-        y = doors.tensor("y", y, "(N, *event)").double()
+        y = doors.tensor("y", y, "(N, *event)").detach().double()
         if not isinstance(per_coordinate, bool):
             raise TypeError(
                 f"per_coordinate must be True or False, got {doors.name_of(per_coordinate)}"
@@ -56,7 +56,7 @@ class Scaler(nn.Module):
         axes = (0,) if per_coordinate else tuple(range(y.ndim))
         shift = y.mean(axes)
         scale = (y - shift).square().mean(axes).sqrt()
-        if (flat := scale == 0).any():
+        if (flat := (y.amax(axes) == y.amin(axes)) | (scale == 0)).any():
             where = f" in coordinate {flat.nonzero()[0].tolist()}" if per_coordinate else ""
             raise ValueError(
                 f"y must not be one number throughout{where}, got {shift[flat][0].item()}"

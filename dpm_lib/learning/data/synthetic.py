@@ -30,6 +30,7 @@ def heartbeat(
         device: of the law.
 
     Raises:
+        TypeError: no integer, or no dtype or device.
         ValueError: length is below 5.
 
     Source: paper section 3.1.2 (there of 20 bits).
@@ -67,7 +68,8 @@ def swiss_roll(
         device: of the law.
 
     Raises:
-        ValueError: noise is not in (0, 1), or nodes is not positive.
+        TypeError: no number, no integer, or no dtype or device.
+        ValueError: noise is not in (0, 1), or nodes is below 2.
 
     Source: paper section 3.1.1 (generator and noise are not given there).
 
@@ -76,7 +78,7 @@ def swiss_roll(
     >>> round(second_moment.item(), 12)
     1.0
     """
-    doors.integer("nodes", nodes)
+    doors.integer("nodes", nodes, 2)
     device, dtype = doors.device_like(device), doors.state_dtype(dtype)
     if not 0 < doors.number("noise", noise, above=0) < 1:
         raise ValueError(f"noise must lie in (0, 1), got {noise}")

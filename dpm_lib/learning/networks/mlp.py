@@ -56,7 +56,7 @@ class MLPNetwork(ReverseNetwork):
         """Outputs z for the kernel's head, ``(B, k * d)``; t = 2 … T, ``(B,)``."""
         widths = [w.shape[1] for w in self.weights]
         times = self.clock(once(t)).split(widths, 1)
-        h = xt.flatten(1).to(self.clock.bias.dtype)
+        h = xt[..., None].flatten(1).to(self.clock.bias.dtype)
         for time, weight in zip(times[:-1], self.weights[:-1], strict=True):
             h = nn.functional.silu(torch.addmm(time, h, weight))
         return torch.addmm(times[-1], h, self.weights[-1])

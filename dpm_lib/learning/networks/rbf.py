@@ -52,14 +52,14 @@ class RBFNetwork(ReverseNetwork):
         outputs = kernel.outputs * self.event_shape.numel()
         centres = draw(kernel.prior((units, *self.event_shape)), generator)
         new = centres.new_zeros
-        self.centres = nn.Parameter(centres.flatten(1))
+        self.centres = nn.Parameter(centres[..., None].flatten(1))
         self.log_widths = nn.Parameter(new(units) + math.log(WIDTH))
         self.weight = nn.Parameter(new(kernel.T, units, outputs))
         self.bias = nn.Parameter(new(kernel.T, outputs))
 
     def forward(self, xt: Tensor, t: Tensor) -> Tensor:
         """Outputs z for the kernel's head, ``(B, k * d)``; t = 2 … T, ``(B,)``."""
-        x = xt.flatten(1).to(self.centres.dtype)
+        x = xt[..., None].flatten(1).to(self.centres.dtype)
         distance = (x[:, None] - self.centres).square().sum(-1)
         unit = torch.softmax(distance * (-2 * self.log_widths).exp() / -2, -1)
         row = grouped(t) - 1

@@ -67,7 +67,8 @@ def of_data(kernel: BinomialKernel, c: Tensor, t: Tensor) -> Tensor:
 
     Source: :eq:`forward-posterior-binomial`.
     """
-    zero_of_one, more, one_of_zero, less = kernel.rows_of("_given_data", t, c)
-    above = torch.addcmul(zero_of_one, more, c.sigmoid())
-    below = torch.addcmul(one_of_zero, less, (-c).sigmoid())
+    zero_of_one, one_of_one, one_of_zero, zero_of_zero = kernel.rows_of("_given_data", t, c)
+    one, zero = c.sigmoid(), (-c).sigmoid()
+    above = torch.addcmul(zero_of_one * zero, one_of_one, one)
+    below = torch.addcmul(one_of_zero * one, zero_of_zero, zero)
     return (above / below).log()

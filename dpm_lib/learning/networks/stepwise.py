@@ -87,7 +87,7 @@ class StepwiseNetwork(ReverseNetwork):
 
     def forward(self, xt: Tensor, t: Tensor) -> Tensor:
         """Outputs z for the kernel's head, ``(B, k * d)``; t = 2 … T, ``(B,)``."""
-        h = xt.flatten(1).to(self.own.dtype)
+        h = xt[..., None].flatten(1).to(self.own.dtype)
         for weight, bias in zip(self.weights, self.biases, strict=True):
             h = torch.addmm(bias, h, weight).sigmoid_()
         step = grouped(t)

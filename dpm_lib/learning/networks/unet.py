@@ -41,7 +41,8 @@ class UNetNetwork(ReverseNetwork):
 
     Raises:
         TypeError: no kernel, shape, number or generator where one is expected.
-        ValueError: width or a side is no such multiple, or the generator is on another device.
+        ValueError: a number is not positive (octaves: is negative), width or a side is no such
+            multiple, or the generator is on another device.
 
     Source: not the paper's network, which is
     :class:`dpm_lib.learning.networks.MultiScaleNetwork`; sines as in Kingma et al. 2021.
