@@ -420,9 +420,16 @@ def test_weights_refuse_a_factor_that_may_be_0(rule, resample_below, generator):
         )
 
 
-def test_the_exact_rule_knows_its_law_where_first_rates_are_small():
-    """There all reversals are near the identity; at the end of the chain they are not."""
-    kernel = dpm.GaussianKernel(dpm.schedules.geometric(30, 1e-7, 0.5))
+@pytest.mark.parametrize(
+    "rates",
+    [
+        dpm.schedules.geometric(30, 1e-7, 0.5),
+        torch.tensor([1e-7] * 5 + [0.3] + [1e-7] * 5 + [1.0] + [0.5] * 18, **LIKE),
+    ],
+)
+def test_the_exact_rule_knows_its_law_by_every_step(rates):
+    """Reversals are near the identity where rates are small, and alike where all is erased."""
+    kernel = dpm.GaussianKernel(rates)
     laws = [dpm.GaussianLaw(ZERO, v * ONE) for v in (1.0, 0.3)]
     model = dpm.ReverseProcess(kernel, laws[0].reversal(kernel))
     dpm.moments_given(model, SEEN, dpm.exact_rule(laws[0]))

@@ -75,7 +75,9 @@ def _check(law: Law, model: ReverseProcess, likelihood: Likelihood) -> None:
         )
     x = law.like.new_ones(2, *law.event_shape)
     x[0] = 0
-    for t in sorted({2, T // 2 + 1, T}) if T > 1 else ():  # small rates alone tell no laws apart
+    t = torch.arange(2, T + 1, device=x.device).repeat_interleave(len(x))
+    x = x.repeat(T - 1, *[1] * len(law.event_shape))
+    if T > 1:
         mine, theirs = law.reversal(kernel)(x, t), model.learned_step(x, t)
         pairs = ((mine.mean, theirs.mean), (mine.variance, theirs.variance))
         if not all(torch.allclose(*pair) for pair in pairs):
